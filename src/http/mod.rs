@@ -1,0 +1,12 @@
+//! The one way out to the network: transport, repetition, limits, signing. Knows nothing of Databricks.
+//!
+//! A caller describes a [`Call`], says how an answer is to be understood (a [`Verdict`]) and whether the request may be
+//! repeated ([`Repeat`]); it gets an [`Answer`] that its own classifier accepted, or a [`Failure`].
+
+mod call;
+mod client;
+mod wire;
+
+pub use call::{Answer, Body, Call, Cause, Class, Failure, Part, PartContent, Repeat, Verdict};
+pub use client::{Authorize, Client, Options, Signing, Stats};
+pub use wire::{Network, Wire, WireError};

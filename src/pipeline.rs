@@ -1,0 +1,97 @@
+//! What Bitbucket tells about this step: repository, commit, build, environment. Knows nothing of Databricks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The process' environment as values: only `main.rs` reads the real one.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Every variable whose name and value are UTF-8, blank ones included.
+    pub variables: BTreeMap<String, String>,
+    /// Names of the variables whose value is not UTF-8, as far as the names can be shown.
+    pub not_unicode: Vec<String>,
+    /// Where the process was started: relative paths start here.
+    pub working_directory: PathBuf,
+}
+
+impl Environment {
+    /// Takes the pairs as the operating system gives them.
+    pub fn new<K, V>(pairs: impl IntoIterator<Item = (K, V)>, working_directory: impl AsRef<Path>) -> Environment
+    where
+        K: Into<std::ffi::OsString>,
+        V: Into<std::ffi::OsString>,
+    {
+        let mut environment =
+            Environment { working_directory: working_directory.as_ref().to_path_buf(), ..Environment::default() };
+        for (name, value) in pairs {
+            let (name, value) = (name.into(), value.into());
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => {
+                    environment.variables.insert(name, value);
+                }
+                (name, _) => {
+                    environment.not_unicode.push(name.unwrap_or_else(|name| name.to_string_lossy().into_owned()));
+                }
+            }
+        }
+        environment
+    }
+
+    /// The variable's value; a blank one counts as unset.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+}
+
+/// What Bitbucket says of the step. Every field may be missing: the pipe also runs on a laptop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pipeline {
+    /// `workspace/repository`.
+    pub repository: Option<String>,
+    /// The repository's slug.
+    pub slug: Option<String>,
+    /// The repository's UUID, with braces.
+    pub repository_uuid: Option<String>,
+    /// The full commit hash.
+    pub commit: Option<String>,
+    /// The branch; absent in tag builds.
+    pub branch: Option<String>,
+    /// The tag, in tag builds.
+    pub tag: Option<String>,
+    /// The pull request's number, in pull-request builds.
+    pub pull_request: Option<String>,
+    /// Counts up with each pipeline of the repository.
+    pub build: Option<String>,
+    /// The deployment environment's name, in steps with `deployment:`.
+    pub deployment: Option<String>,
+    /// The pipeline's UUID, with braces.
+    pub pipeline_uuid: Option<String>,
+    /// The step's UUID, with braces; new in every run of a step.
+    pub step_uuid: Option<String>,
+    /// Goes up when a step is run again.
+    pub attempt: Option<String>,
+    /// The root of the clone.
+    pub clone_directory: Option<PathBuf>,
+}
+
+impl Pipeline {
+    /// Reads the `BITBUCKET_*` variables.
+    pub fn read(environment: &Environment) -> Pipeline {
+        let get = |name: &str| environment.get(name).map(str::to_owned);
+        Pipeline {
+            repository: get("BITBUCKET_REPO_FULL_NAME"),
+            slug: get("BITBUCKET_REPO_SLUG"),
+            repository_uuid: get("BITBUCKET_REPO_UUID"),
+            commit: get("BITBUCKET_COMMIT"),
+            branch: get("BITBUCKET_BRANCH"),
+            tag: get("BITBUCKET_TAG"),
+            pull_request: get("BITBUCKET_PR_ID"),
+            build: get("BITBUCKET_BUILD_NUMBER"),
+            deployment: get("BITBUCKET_DEPLOYMENT_ENVIRONMENT"),
+            pipeline_uuid: get("BITBUCKET_PIPELINE_UUID"),
+            step_uuid: get("BITBUCKET_STEP_UUID"),
+            attempt: get("BITBUCKET_STEP_RUN_NUMBER"),
+            clone_directory: get("BITBUCKET_CLONE_DIR").map(PathBuf::from),
+        }
+    }
+}

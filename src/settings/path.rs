@@ -1,0 +1,66 @@
+//! Paths in the workspace.
+
+use std::fmt;
+
+/// An absolute path in the workspace in its one normal form: `/Workspace/…`, single slashes, no `.` or `..`, no slash
+/// at the end. (`/Workspace` is an optional alias on the service; one form makes paths comparable.)
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkspacePath(String);
+
+impl WorkspacePath {
+    /// Brings `path` into the normal form; the error says what is wrong with it, as the end of a sentence that starts
+    /// with the path.
+    pub fn parse(path: &str) -> Result<WorkspacePath, String> {
+        if !path.starts_with('/') {
+            return Err("is not absolute: it must start with `/`".into());
+        }
+        if path.chars().any(char::is_control) {
+            return Err("contains a control character".into());
+        }
+        let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if parts.iter().any(|part| *part == "." || *part == "..") {
+            return Err("contains `.` or `..`".into());
+        }
+        if parts.first() == Some(&"Workspace") {
+            parts.remove(0);
+        }
+        let mut normal = String::from("/Workspace");
+        for part in parts {
+            normal.push('/');
+            normal.push_str(part);
+        }
+        Ok(WorkspacePath(normal))
+    }
+
+    /// The path below this one; `relative` uses `/`, and is normal already.
+    #[must_use]
+    pub fn join(&self, relative: &str) -> WorkspacePath {
+        WorkspacePath(format!("{}/{relative}", self.0))
+    }
+
+    /// The text of the path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WorkspacePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WorkspacePath;
+
+    #[test]
+    fn every_spelling_has_one_normal_form() {
+        for spelling in ["/Shared/etl", "/Workspace/Shared/etl", "//Workspace//Shared/etl/", "/Shared//etl/"] {
+            assert_eq!(WorkspacePath::parse(spelling).unwrap().as_str(), "/Workspace/Shared/etl", "{spelling}");
+        }
+        for wrong in ["Shared/etl", "", "/a/../b", "/a/./b", "/a\nb"] {
+            assert!(WorkspacePath::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
