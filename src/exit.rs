@@ -32,6 +32,22 @@ impl Exit {
         self as u8
     }
 
+    /// What it means, as the last line of the log.
+    pub fn words(self) -> &'static str {
+        match self {
+            Exit::Done => "Done",
+            Exit::Settings => "Stopped before any change",
+            Exit::Identity => "Databricks does not accept this identity",
+            Exit::Deploy => "The deploy did not finish",
+            Exit::RunFailed => "A run failed",
+            Exit::RunCancelled => "A run was cancelled, or did not happen",
+            Exit::WaitEnded => "The wait ended before the run did",
+            Exit::Conflict => "Somebody else's work is in the way",
+            Exit::Interrupted => "Told to stop",
+            Exit::Bug => "A bug in databricks-deploy",
+        }
+    }
+
     /// Of two endings the one that is reported: the earlier in the published order wins.
     #[must_use]
     pub fn or_worse(self, other: Exit) -> Exit {

@@ -1,10 +1,279 @@
-//! The library of the databricks-deploy pipe.
-#![allow(dead_code, unreachable_pub)] // skeleton only; removed when the modules meet
+//! The library of the databricks-deploy pipe: the workflow, stage by stage.
+//!
+//! [`edge`] is all that a program needs: pairs, an output and a shutdown signal in, an exit code out.
 
+pub mod databricks;
+pub mod deploy;
+pub mod event;
 pub mod exit;
 pub mod http;
+pub mod identity;
+pub mod outcome;
 pub mod pipeline;
+pub mod plan;
 pub mod problem;
+pub mod report;
+pub mod runs;
 pub mod secrets;
 pub mod settings;
 pub mod source;
+pub mod stop;
+pub mod text;
+
+use databricks::Workspace;
+use databricks::identity::Me;
+use event::{Emit, Event};
+use exit::Exit;
+use http::{Network, Wire};
+use outcome::Outcome;
+use pipeline::{Environment, Pipeline};
+use plan::Plan;
+use problem::{Code, Problem};
+use report::{Journalist, Output};
+use secrets::{Redactor, Secret};
+use settings::{Action, Settings, WorkspacePath};
+use source::LocalTree;
+use std::future::Future;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use stop::Stop;
+use tokio::time::Instant;
+
+/// This version, as the image's tag has it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the program is connected to.
+pub struct Ports {
+    /// Where the log goes.
+    pub output: Box<dyn Write + Send>,
+    /// Takes every secret out of what is written; the panic hook has a clone.
+    pub redactor: Redactor,
+    /// What requests go over: the network, where it is `None`.
+    pub wire: Option<Arc<dyn http::Wire>>,
+    /// Different in every process: makes tokens unique and seeds the jitter.
+    pub nonce: u64,
+}
+
+/// Runs the whole program on an environment; never fails, and never panics for a reason that comes from outside.
+pub async fn edge(environment: Environment, ports: Ports, shutdown: impl Future<Output = ()>) -> Exit {
+    run(environment, ports, shutdown).await.exit
+}
+
+/// Runs the whole program and tells what happened. The walk may end early; the report comes always.
+pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<Output = ()>) -> Outcome {
+    let began = Instant::now();
+    let pipeline = Pipeline::read(&environment);
+    let reading = settings::read(&environment, &pipeline);
+    // Before the first line of output: nothing is written that has not gone through the redactor.
+    let too_short = reading.secrets.iter().filter(|secret| !ports.redactor.learn(secret)).count();
+
+    let output = Output::new(ports.output, ports.redactor.clone());
+    let journalist = Journalist::new(output, ports.redactor.clone(), environment.get("NO_COLOR").is_none());
+    let debug = matches!(&reading.settings, Ok(settings) if settings.debug);
+    let _log = debug.then(|| tracing::subscriber::set_default(journalist.debug_log()));
+
+    journalist.emit(Event::Began { version: VERSION });
+    for warning in reading.warnings {
+        journalist.emit(Event::Warned(warning));
+    }
+    if too_short > 0 {
+        journalist.emit(Event::Warned(
+            Problem::new(
+                Code::InvalidValue,
+                format!("{} too short to be kept out of the log", text::count(too_short, "secret")),
+            )
+            .hint("fewer than 8 bytes would blank out ordinary words"),
+        ));
+    }
+
+    let connection = reading.settings.and_then(|settings| {
+        let workspace = connect(&settings, &pipeline, ports.wire, ports.nonce, began)?;
+        Ok((settings, workspace))
+    });
+    let (walked, sent) = match connection {
+        Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
+        Ok((settings, (workspace, how))) => {
+            let step = Step {
+                deadline: began + settings.timeout,
+                settings: &settings,
+                pipeline: &pipeline,
+                workspace: &workspace,
+                how,
+                secrets: &reading.secrets,
+                events: &journalist,
+                nonce: ports.nonce,
+            };
+            let walked = tokio::select! {
+                // A walk that ends in the very moment of the signal has ended.
+                biased;
+                walked = walk(&step) => walked,
+                () = shutdown => Err(interrupted(&journalist.outcome())),
+            };
+            (walked, workspace.stats())
+        }
+    };
+    if let Err(Stop { exit, problems }) = walked {
+        journalist.emit(Event::Stopped { problems, exit });
+    }
+    let outcome = journalist.outcome();
+    journalist.emit(Event::Ended {
+        exit: outcome.exit,
+        elapsed: began.elapsed(),
+        requests: sent.requests,
+        repetitions: sent.repetitions,
+    });
+    outcome
+}
+
+/// What every stage of one walk has in common.
+struct Step<'a> {
+    settings: &'a Settings,
+    pipeline: &'a Pipeline,
+    workspace: &'a Workspace,
+    how: &'static str,
+    secrets: &'a [Secret],
+    deadline: Instant,
+    events: &'a dyn Emit,
+    nonce: u64,
+}
+
+/// The fixed workflow. A stage without work says nothing.
+async fn walk(step: &Step<'_>) -> Result<(), Stop> {
+    // Identity, and the local tree meanwhile.
+    let (me, tree) = tokio::join!(log_in(step), read_tree(step));
+    let (me, tree) = both(me, tree)?;
+
+    // Plan: everything that can be wrong is found before anything is changed.
+    let root = root(step, &me)?;
+    let resolved =
+        runs::resolve(step.workspace, step.settings, root.as_ref(), tree.as_ref(), step.events).await?;
+
+    // Deploy.
+    if let (Some(files), Some(tree), Some(root)) = (&step.settings.files, &tree, &root) {
+        let plan = Plan::of_everything(tree, root);
+        deploy::deploy(step.workspace, &plan, &files.shown, step.events).await?;
+    }
+
+    // Run.
+    let context = runs::Context {
+        workspace: step.workspace,
+        settings: step.settings,
+        pipeline: step.pipeline,
+        deadline: step.deadline,
+        nonce: step.nonce,
+        events: step.events,
+    };
+    runs::run(&context, &resolved).await
+}
+
+/// Puts the client together; nothing is sent yet.
+fn connect(
+    settings: &Settings,
+    pipeline: &Pipeline,
+    wire: Option<Arc<dyn Wire>>,
+    nonce: u64,
+    began: Instant,
+) -> Result<(Workspace, &'static str), Vec<Problem>> {
+    /// How long a connection may take: long enough for a lost packet or two.
+    const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// How long the workspace may stay silent: the vendor's own clients wait as long.
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+    /// How long passing troubles of one request are borne: as long as the vendor's own clients bear them.
+    const PATIENCE: Duration = Duration::from_secs(300);
+
+    let wire = match wire {
+        Some(wire) => wire,
+        None => Arc::new(Network::new(CONNECT_TIMEOUT).map_err(|why| vec![Problem::new(Code::Bug, why)])?),
+    };
+    let identity = identity::choose(&settings.login);
+    let options = http::Options {
+        base: settings.host.clone(),
+        user_agent: pipeline.user_agent(VERSION),
+        connect_timeout: CONNECT_TIMEOUT,
+        answer_timeout: ANSWER_TIMEOUT,
+        patience: PATIENCE,
+        deadline: began + settings.timeout,
+        seed: nonce,
+    };
+    Ok((Workspace::new(http::Client::new(options, wire, identity.authorize)), identity.how))
+}
+
+async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
+    match step.workspace.me().await {
+        Ok(me) => {
+            step.events.emit(Event::LoggedIn {
+                host: step.settings.host.as_str().trim_end_matches('/').to_owned(),
+                user: me.user_name.clone(),
+                how: step.how.to_owned(),
+            });
+            Ok(me)
+        }
+        Err(error) => Err(Stop::because(Exit::Identity, error.problem().at("DATABRICKS_HOST"))),
+    }
+}
+
+/// Reads the local tree, on a thread of its own since it waits for the disk.
+async fn read_tree(step: &Step<'_>) -> Result<Option<LocalTree>, Stop> {
+    let Some(files) = step.settings.files.clone().filter(|_| step.settings.action == Action::Deploy) else {
+        return Ok(None);
+    };
+    let (output_dir, secrets) = (step.settings.output_dir.clone(), step.secrets.to_vec());
+    let read = tokio::task::spawn_blocking(move || source::read(&files, &output_dir, &secrets)).await;
+    match read {
+        Ok(Ok(tree)) => {
+            for (path, reason) in &tree.ignored {
+                step.events.emit(Event::Ignored { path: path.clone(), reason: reason.clone() });
+            }
+            for warning in &tree.warnings {
+                step.events.emit(Event::Warned(warning.clone()));
+            }
+            Ok(Some(tree))
+        }
+        Ok(Err(problems)) => Err(Stop { exit: Exit::Settings, problems }),
+        Err(panicked) => Err(Stop::bug(&format!("reading `LOCAL_PATH` ended unexpectedly: {panicked}"))),
+    }
+}
+
+/// The target's folder; `None` where nothing needs one and nothing names one.
+fn root(step: &Step<'_>, me: &Me) -> Result<Option<WorkspacePath>, Stop> {
+    if let Some(path) = &step.settings.workspace_path {
+        return Ok(Some(path.clone()));
+    }
+    let (Some(target), Some(slug)) = (&step.settings.target, &step.pipeline.slug) else {
+        return Ok(None);
+    };
+    let path = format!("/Workspace/Users/{}/{slug}/{target}", me.user_name);
+    WorkspacePath::parse(&path).map(Some).map_err(|why| {
+        Stop::because(
+            Exit::Settings,
+            Problem::new(Code::InvalidValue, format!("the default path `{path}` {why}")).at("WORKSPACE_PATH").hint("set it"),
+        )
+    })
+}
+
+/// Both results, or everything that is wrong with either.
+fn both<A, B>(a: Result<A, Stop>, b: Result<B, Stop>) -> Result<(A, B), Stop> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(stop), Ok(_)) | (Ok(_), Err(stop)) => Err(stop),
+        (Err(mut first), Err(second)) => {
+            first.exit = first.exit.or_worse(second.exit);
+            first.problems.extend(second.problems);
+            Err(first)
+        }
+    }
+}
+
+fn interrupted(outcome: &Outcome) -> Stop {
+    let problem = Problem::new(Code::Interrupted, "the process was told to stop");
+    Stop::because(
+        Exit::Interrupted,
+        if outcome.running.is_empty() {
+            problem
+        } else {
+            let runs: Vec<String> = outcome.running.iter().map(|run| format!("run {} of {}", run.id, run.name)).collect();
+            problem.hint(format!("still going: {}", runs.join(", ")))
+        },
+    )
+}

@@ -94,4 +94,52 @@ impl Pipeline {
             clone_directory: get("BITBUCKET_CLONE_DIR").map(PathBuf::from),
         }
     }
+
+    /// The User-Agent: it appears in the workspace's audit log (`system.access.audit.user_agent`), and ties every
+    /// change there to a commit and a build. Products and versions hold letters, digits and `_.+-` only.
+    pub fn user_agent(&self, version: &str) -> String {
+        let mut agent = format!("databricks-deploy/{version}");
+        if self.build.is_some() {
+            agent.push_str(" cicd/bitbucket");
+        }
+        for (name, value) in [("repository", &self.repository), ("build", &self.build), ("commit", &self.commit)] {
+            if let Some(value) = value {
+                let value: String = value
+                    .chars()
+                    .map(|char| if char.is_ascii_alphanumeric() || "_.+-".contains(char) { char } else { '.' })
+                    .collect();
+                agent.push_str(&format!(" {name}/{value}"));
+            }
+        }
+        agent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_agent_ties_the_audit_log_to_a_build() {
+        let environment = Environment::new(
+            [("BITBUCKET_REPO_FULL_NAME", "acme/etl jobs"), ("BITBUCKET_BUILD_NUMBER", "7"), ("BITBUCKET_COMMIT", "abc")],
+            "/",
+        );
+        let agent = Pipeline::read(&environment).user_agent("1.2.3");
+        assert_eq!(agent, "databricks-deploy/1.2.3 cicd/bitbucket repository/acme.etl.jobs build/7 commit/abc");
+        assert_eq!(Pipeline::default().user_agent("1.2.3"), "databricks-deploy/1.2.3");
+    }
+
+    #[test]
+    fn blank_is_unset_and_what_is_not_unicode_is_named() {
+        use std::os::unix::ffi::OsStringExt;
+        let pairs = [
+            ("A".into(), std::ffi::OsString::from_vec(vec![0xff])),
+            ("B".into(), " ".into()),
+            (std::ffi::OsString::from("C"), "c".into()),
+        ];
+        let environment = Environment::new(pairs, "/");
+        assert_eq!(environment.not_unicode, ["A"]);
+        assert_eq!((environment.get("B"), environment.get("C")), (None, Some("c")));
+    }
 }

@@ -110,6 +110,7 @@ codes! {
     UnexpectedAnswer "unexpected-answer" "The workspace refused a request for a reason of its own";
     // Deploying
     TypeMismatch "type-mismatch" "The workspace holds an object of another kind at this path";
+    DeployUnfinished "deploy-unfinished" "The deploy ended before everything was sent";
     NotFound "not-found" "Something that was named is not there";
     // Runs
     JobNotFound "job-not-found" "No job answers to an entry of `RUN`";

@@ -10,3 +10,5 @@ mod wire;
 pub use call::{Answer, Body, Call, Cause, Class, Failure, Part, PartContent, Repeat, Verdict};
 pub use client::{Authorize, Client, Options, Signing, Stats};
 pub use wire::{Network, Wire, WireError};
+
+pub use reqwest::{Method, header};

@@ -1,0 +1,90 @@
+//! The endpoints of a Databricks workspace, with private wire structs, returning domain types. Knows nothing of
+//! Bitbucket, of settings, or of a plan.
+
+pub mod error;
+pub mod identity;
+pub mod jobs;
+pub mod objects;
+pub mod runs;
+pub mod status;
+
+use crate::http::{Body, Call, Class, Client, Method, Repeat};
+use error::Error;
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use std::time::Duration;
+
+/// A workspace that answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Workspace {
+    client: Client,
+}
+
+impl Workspace {
+    /// The workspace behind `client`.
+    pub fn new(client: Client) -> Workspace {
+        Workspace { client }
+    }
+
+    /// The same workspace, asked until another deadline.
+    #[must_use]
+    pub fn until(&self, deadline: tokio::time::Instant) -> Workspace {
+        Workspace { client: self.client.until(deadline) }
+    }
+
+    /// What was sent so far.
+    pub fn stats(&self) -> crate::http::Stats {
+        self.client.stats()
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        class: Class,
+        path: &str,
+        query: Vec<(&'static str, String)>,
+    ) -> Result<T, Error> {
+        self.send(&get(class, path, query)).await
+    }
+
+    async fn get_within<T: DeserializeOwned>(
+        &self,
+        class: Class,
+        path: &str,
+        query: Vec<(&'static str, String)>,
+        patience: Duration,
+    ) -> Result<T, Error> {
+        self.send(&Call { patience: Some(patience), ..get(class, path, query) }).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        class: Class,
+        repeat: Repeat,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        self.send(&post(class, repeat, path, body)?).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
+        error::parse(&self.client.send(call, error::classify).await?)
+    }
+}
+
+fn get(class: Class, path: &str, query: Vec<(&'static str, String)>) -> Call {
+    Call {
+        method: Method::GET,
+        path: path.to_owned(),
+        query,
+        headers: Vec::new(),
+        body: Body::Empty,
+        class,
+        repeat: Repeat::Always,
+        patience: None,
+    }
+}
+
+fn post(class: Class, repeat: Repeat, path: &str, body: &impl Serialize) -> Result<Call, Error> {
+    let body = Body::Json(serde_json::to_vec(body)?.into());
+    Ok(Call { method: Method::POST, query: Vec::new(), body, repeat, ..get(class, path, Vec::new()) })
+}

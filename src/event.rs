@@ -1,0 +1,230 @@
+//! What happens, as it happens: stages emit events; the console renders them live and [`crate::outcome`] folds them.
+//!
+//! Texts in events are whole: a sink redacts them first and shortens them then, so that no half of a secret is left.
+
+use crate::problem::Problem;
+use std::time::Duration;
+
+/// Something that happened and that a reader of the log may want to know.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The program started.
+    Began {
+        /// Its version.
+        version: &'static str,
+    },
+    /// Something is odd, but nothing stops.
+    Warned(Problem),
+    /// The workspace knows us.
+    LoggedIn {
+        /// The workspace's address.
+        host: String,
+        /// Who we are there: a user name, or a service principal's application id.
+        user: String,
+        /// Which way to log in was taken, and why.
+        how: String,
+    },
+    /// A local file is left out.
+    Ignored {
+        /// Its path below `LOCAL_PATH`; a folder's ends with `/`.
+        path: String,
+        /// The rule that leaves it out.
+        reason: String,
+    },
+    /// The deploy starts to change the workspace.
+    DeployBegan {
+        /// `LOCAL_PATH` as the user wrote it.
+        from: String,
+        /// The target's folder.
+        to: String,
+        /// What will be there.
+        counts: Counts,
+    },
+    /// The deploy takes its time.
+    DeployProgress {
+        /// Objects that are done.
+        done: usize,
+        /// Objects there are.
+        total: usize,
+    },
+    /// The deploy is done.
+    Deployed {
+        /// The target's folder.
+        to: String,
+        /// What is there now.
+        counts: Counts,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A run was started.
+    RunTriggered(RunLabel),
+    /// The page of a run is known.
+    RunLinked {
+        /// The run.
+        run: RunLabel,
+        /// Its page.
+        link: String,
+    },
+    /// The run as a whole changed its state: queued, for example.
+    RunChanged {
+        /// The run.
+        run: RunLabel,
+        /// In words.
+        state: String,
+    },
+    /// A task changed its state.
+    TaskChanged {
+        /// The run.
+        run: RunLabel,
+        /// The task's key.
+        task: String,
+        /// In words: `running`, `succeeded after 12 s`.
+        state: String,
+        /// Whether it is a bad end.
+        bad: bool,
+    },
+    /// Nothing changed for a while.
+    StillWaiting {
+        /// The run.
+        run: RunLabel,
+        /// How long it has been watched.
+        elapsed: Duration,
+        /// In words: `running, 1 of 3 tasks done`.
+        state: String,
+    },
+    /// The workspace does not tell the state of a run at the moment.
+    WatchTroubled {
+        /// The run.
+        run: RunLabel,
+        /// What is the matter.
+        trouble: String,
+    },
+    /// The workspace tells the state of the run again.
+    WatchRecovered(RunLabel),
+    /// Why a task failed.
+    TaskExplained {
+        /// The run.
+        run: RunLabel,
+        /// What is known.
+        failure: TaskFailure,
+    },
+    /// What a notebook returned.
+    TaskOutput {
+        /// The run.
+        run: RunLabel,
+        /// The task's key.
+        task: String,
+        /// What it returned.
+        output: String,
+        /// Whether the workspace kept only the first part of it.
+        truncated: bool,
+    },
+    /// A run is over, or our wait for it.
+    RunEnded(RunReport),
+    /// A run was asked to cancel.
+    CancelRequested(RunLabel),
+    /// Entries of `RUN` that are not triggered any more.
+    NotTriggered {
+        /// As the user wrote them.
+        entries: Vec<String>,
+        /// Why not.
+        because: String,
+    },
+    /// The walk ended early.
+    Stopped {
+        /// All that is wrong.
+        problems: Vec<Problem>,
+        /// How the process will end.
+        exit: crate::exit::Exit,
+    },
+    /// The last event of all.
+    Ended {
+        /// How the process ends.
+        exit: crate::exit::Exit,
+        /// How long all took.
+        elapsed: Duration,
+        /// How many requests were sent.
+        requests: u64,
+        /// How many of these were repetitions.
+        repetitions: u64,
+    },
+}
+
+/// Which run an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunLabel {
+    /// What runs, for people: `job nightly-etl (1042)`, `notebook /Workspace/…`.
+    pub name: String,
+    /// The run's id.
+    pub id: i64,
+}
+
+/// What a deploy consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Notebooks of every language.
+    pub notebooks: usize,
+    /// Files that are no notebooks.
+    pub files: usize,
+    /// Dashboards.
+    pub dashboards: usize,
+    /// Folders below the target's own.
+    pub folders: usize,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
+/// What is known of a task that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskFailure {
+    /// The task's key.
+    pub task: String,
+    /// How it ended, in words.
+    pub ended: String,
+    /// The error in one line.
+    pub error: Option<String>,
+    /// The end of the trace, its lines in order.
+    pub trace: Vec<String>,
+    /// The notebook, where it is one.
+    pub notebook: Option<String>,
+    /// The task run's page.
+    pub link: Option<String>,
+}
+
+/// How a run ended, as far as we know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunReport {
+    /// The run.
+    pub run: RunLabel,
+    /// Its job, if it has one.
+    pub job_id: Option<i64>,
+    /// Its page.
+    pub link: Option<String>,
+    /// How that counts.
+    pub ending: Ending,
+    /// In words: `succeeded`, `failed: …`.
+    pub message: String,
+    /// How long it was watched.
+    pub elapsed: Duration,
+}
+
+/// How the end of a run counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything says success (or it was accepted as one).
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// It was cancelled, or did not happen.
+    Cancelled,
+    /// Our wait ended first.
+    WaitEnded,
+    /// We do not wait for it.
+    Triggered,
+}
+
+/// Takes events; every stage gets one.
+pub trait Emit: Send + Sync {
+    /// Takes one event, in order.
+    fn emit(&self, event: Event);
+}

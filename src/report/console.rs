@@ -1,0 +1,255 @@
+//! The log that people read, in the style of the official pipes: `INFO:` blue, `WARNING:` yellow, `✔` green, `✖` red.
+//! Colours are forced, since a pipe never has a terminal, unless `NO_COLOR` is set.
+
+use super::Output;
+use crate::event::{Counts, Ending, Event, RunReport, TaskFailure};
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::secrets::Redactor;
+use crate::text;
+
+/// How long one line from elsewhere may be, in characters, once it is redacted.
+const LINE_LENGTH: usize = 1_000;
+
+/// How much of a notebook's result is shown, in characters; the service keeps up to 5 MB of it, a log up to 50 MB.
+const OUTPUT_LENGTH: usize = 10_000;
+
+/// Renders events.
+#[derive(Clone)]
+pub(super) struct Console {
+    output: Output,
+    redactor: Redactor,
+    colour: bool,
+}
+
+/// How a line begins and looks: the toolkit's own colours.
+#[derive(Clone, Copy)]
+enum Style {
+    Info,
+    Warning,
+    Success,
+    Failure,
+    Debug,
+}
+
+impl Style {
+    fn mark(self) -> &'static str {
+        match self {
+            Style::Info => "INFO: ",
+            Style::Warning => "WARNING: ",
+            Style::Success => "✔ ",
+            Style::Failure => "✖ ",
+            Style::Debug => "DEBUG: ",
+        }
+    }
+
+    fn colour(self) -> &'static str {
+        match self {
+            Style::Info => "\u{1b}[34m",
+            Style::Warning => "\u{1b}[33m",
+            Style::Success => "\u{1b}[32m",
+            Style::Failure => "\u{1b}[31m",
+            Style::Debug => "\u{1b}[37m",
+        }
+    }
+}
+
+impl Console {
+    pub(super) fn new(output: Output, redactor: Redactor, colour: bool) -> Console {
+        Console { output, redactor, colour }
+    }
+
+    /// Shows a line of the logger.
+    pub(super) fn debug(&self, text: &str) {
+        self.line(Style::Debug, text);
+    }
+
+    /// Shows one event.
+    pub(super) fn show(&self, event: &Event) {
+        match event {
+            Event::Began { version } => self.info(&format!("databricks-deploy {version}")),
+            Event::Warned(problem) => self.problem(Style::Warning, problem),
+            Event::LoggedIn { host, user, how } => self.info(&format!("Logged in to {host} as {user} ({how})")),
+            Event::Ignored { path, reason } => tracing::debug!("ignored {path}: {reason}"),
+            Event::DeployBegan { from, to, counts } => {
+                self.info(&format!("Deploying {} from {from} to {to}", contents(counts)));
+            }
+            Event::DeployProgress { done, total } => self.info(&format!(
+                "{} of {} uploaded",
+                text::thousands(*done as u64),
+                text::thousands(*total as u64)
+            )),
+            Event::Deployed { to, counts, elapsed } => self.line(
+                Style::Success,
+                &format!(
+                    "Deployed {} ({}) to {to} in {}",
+                    contents(counts),
+                    text::bytes(counts.bytes),
+                    text::duration(*elapsed)
+                ),
+            ),
+            Event::RunTriggered(run) => self.info(&format!("Started {}: run {}", run.name, run.id)),
+            Event::RunLinked { run, link } => self.info(&format!("Run {} is at {link}", run.id)),
+            Event::RunChanged { run, state } => self.info(&format!("Run {}: {state}", run.id)),
+            Event::TaskChanged { task, state, bad, .. } => {
+                self.line(if *bad { Style::Warning } else { Style::Info }, &format!("  {task}: {state}"));
+            }
+            Event::StillWaiting { run, elapsed, state } => {
+                self.info(&format!("Run {}: still waiting after {} ({state})", run.id, text::duration(*elapsed)));
+            }
+            Event::WatchTroubled { run, trouble } => self.line(
+                Style::Warning,
+                &format!("Run {}: its state cannot be read at the moment, the watch goes on: {trouble}", run.id),
+            ),
+            Event::WatchRecovered(run) => self.info(&format!("Run {}: its state can be read again", run.id)),
+            Event::TaskExplained { failure, .. } => self.task_failure(failure),
+            Event::TaskOutput { task, output, truncated, .. } => self.task_output(task, output, *truncated),
+            Event::RunEnded(report) => self.run_ended(report),
+            Event::CancelRequested(run) => self.info(&format!("Run {}: asked to cancel", run.id)),
+            Event::NotTriggered { entries, because } => self.line(
+                Style::Warning,
+                &format!(
+                    "Not started, because {because}: {}",
+                    entries.iter().map(|entry| format!("`{entry}`")).collect::<Vec<_>>().join(", ")
+                ),
+            ),
+            Event::Stopped { problems, exit } => self.stopped(problems, *exit),
+            Event::Ended { exit, elapsed, requests, repetitions } => {
+                tracing::debug!(
+                    "{requests} requests, {repetitions} of them repetitions, in {}",
+                    text::duration(*elapsed)
+                );
+                if *exit != Exit::Done {
+                    self.line(Style::Failure, &format!("{} (exit code {})", exit.words(), exit.code()));
+                }
+            }
+        }
+    }
+
+    fn run_ended(&self, report: &RunReport) {
+        let name = capitalised(&report.run.name);
+        let after = match report.ending {
+            Ending::Triggered => String::new(),
+            _ => format!(" (after {})", text::duration(report.elapsed)),
+        };
+        let style = match report.ending {
+            Ending::Succeeded | Ending::Triggered => Style::Success,
+            Ending::Failed | Ending::Cancelled | Ending::WaitEnded => Style::Failure,
+        };
+        self.line(style, &format!("{name} {}{after}", report.message));
+        if let (Style::Failure, Some(link)) = (style, &report.link) {
+            self.info(&format!("Open the run: {link}"));
+        }
+    }
+
+    fn task_failure(&self, failure: &TaskFailure) {
+        self.line(Style::Failure, &format!("Task {} {}", failure.task, failure.ended));
+        if let Some(error) = &failure.error {
+            self.detail(error);
+        }
+        for line in &failure.trace {
+            self.detail(&format!("| {line}"));
+        }
+        if let Some(notebook) = &failure.notebook {
+            self.detail(&format!("notebook: {notebook}"));
+        }
+        if let Some(link) = &failure.link {
+            self.detail(link);
+        }
+    }
+
+    fn task_output(&self, task: &str, output: &str, truncated: bool) {
+        let redacted = self.redactor.redact(output);
+        let shown = clip(&redacted, OUTPUT_LENGTH);
+        self.info(&format!("  {task} returned:"));
+        for line in shown.lines() {
+            self.detail(&format!("| {line}"));
+        }
+        if truncated || shown.len() < redacted.len() {
+            self.detail("(cut here; the whole result is on the run's page)");
+        }
+    }
+
+    fn stopped(&self, problems: &[Problem], exit: Exit) {
+        match (problems.len(), exit) {
+            (0, _) => {}
+            (1, Exit::Settings) => self.line(Style::Failure, "A setting or a file is wrong; nothing was changed:"),
+            (number, Exit::Settings) => self.line(
+                Style::Failure,
+                &format!("{number} settings or files are wrong; nothing was changed:"),
+            ),
+            _ => {}
+        }
+        for problem in problems {
+            self.problem(Style::Failure, problem);
+        }
+    }
+
+    fn problem(&self, style: Style, problem: &Problem) {
+        self.line(style, &problem.to_string());
+        if let Some(hint) = &problem.hint {
+            self.detail(&format!("hint: {hint}"));
+        }
+        if let Some(link) = &problem.link {
+            self.detail(link);
+        }
+    }
+
+    fn info(&self, text: &str) {
+        self.line(Style::Info, text);
+    }
+
+    /// One line: redacted first, shortened then, so that no half of a secret is left.
+    fn line(&self, style: Style, text: &str) {
+        self.output.write(&self.coloured(style, text));
+    }
+
+    fn coloured(&self, style: Style, text: &str) -> String {
+        let redacted = self.redactor.redact(text);
+        let text = clip(&redacted, LINE_LENGTH);
+        let (mark, end) = (style.mark(), if text.len() < redacted.len() { " …" } else { "" });
+        let text = text::controls_escaped(text);
+        if self.colour {
+            format!("{}{mark}{text}{end}\u{1b}[0m\n", style.colour())
+        } else {
+            format!("{mark}{text}{end}\n")
+        }
+    }
+
+    /// A line that belongs to the one above it.
+    fn detail(&self, text: &str) {
+        let redacted = self.redactor.redact(text);
+        let text = clip(&redacted, LINE_LENGTH);
+        let end = if text.len() < redacted.len() { " …" } else { "" };
+        self.output.write(&format!("    {}{end}\n", text::controls_escaped(text)));
+    }
+}
+
+/// `4 notebooks, 2 files and 1 dashboard in 3 folders`: what is none of is not named.
+fn contents(counts: &Counts) -> String {
+    let mut parts = Vec::new();
+    for (number, name) in [(counts.notebooks, "notebook"), (counts.files, "file"), (counts.dashboards, "dashboard")] {
+        if number > 0 {
+            parts.push(text::count(number, name));
+        }
+    }
+    let mut contents = match parts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => "nothing".to_owned(),
+    };
+    if counts.folders > 0 {
+        contents.push_str(&format!(" in {}", text::count(counts.folders, "folder")));
+    }
+    contents
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The first `length` characters.
+fn clip(text: &str, length: usize) -> &str {
+    text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
+}

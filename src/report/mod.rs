@@ -1,0 +1,8 @@
+//! What readers get to see: the console now; files and insights as they come.
+
+mod console;
+mod journalist;
+mod output;
+
+pub use journalist::Journalist;
+pub use output::Output;

@@ -1,0 +1,276 @@
+//! Watches a run to its end: one line when something changes, a heartbeat otherwise, and patience with the workspace.
+
+use super::Context;
+use super::explain;
+use super::trigger::Triggered;
+use super::verdict::{Class, End, Judgement, judge, judge_disputed};
+use crate::databricks::error::{Error, Meaning};
+use crate::databricks::runs::{Run, TaskRun};
+use crate::event::{Ending, Event, RunReport};
+use crate::exit::Exit;
+use crate::problem::{Code, Problem};
+use crate::settings::{OnPartialSuccess, OnTimeout};
+use crate::stop::Stop;
+use crate::text;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// The first pause between two looks; each is half as long again as the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause: six looks a minute are far below the service's 100 requests a second for a whole workspace.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long the log may stay silent.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// How long one look may struggle before the log says so. The watch goes on after that.
+const LOOK_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a state that contradicts itself is asked for again: the service writes its two forms one after the other.
+const DISPUTED_LOOKS: u32 = 3;
+
+/// How long a cancellation at the deadline is followed.
+const CANCEL_WATCH: Duration = Duration::from_secs(4);
+
+/// Watches until the run ends, or our wait for it.
+pub(super) async fn watch(context: &Context<'_>, triggered: &Triggered) -> Result<Ending, Stop> {
+    Watch {
+        context,
+        triggered,
+        began: Instant::now(),
+        last_line: Instant::now(),
+        link: None,
+        state: "pending".to_owned(),
+        tasks: BTreeMap::new(),
+        troubled: false,
+        disputed: 0,
+    }
+    .to_the_end()
+    .await
+}
+
+struct Watch<'a> {
+    context: &'a Context<'a>,
+    triggered: &'a Triggered,
+    began: Instant,
+    /// When the log last said something of this run.
+    last_line: Instant,
+    link: Option<String>,
+    /// The run's last known state, in words.
+    state: String,
+    /// The last known state of every task's attempt, in words.
+    tasks: BTreeMap<(String, i64), String>,
+    /// Whether the log says at the moment that the workspace does not answer.
+    troubled: bool,
+    /// How often in a row the state contradicted itself.
+    disputed: u32,
+}
+
+impl Watch<'_> {
+    async fn to_the_end(mut self) -> Result<Ending, Stop> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.context.workspace.run(self.triggered.label.id, LOOK_PATIENCE).await {
+                Ok(run) => {
+                    self.recovered();
+                    if let Some(end) = self.look(&run) {
+                        return Ok(self.ended(&run, end).await);
+                    }
+                }
+                Err(error) => self.trouble(&error)?,
+            }
+            let now = Instant::now();
+            if now >= self.context.deadline {
+                return Ok(self.out_of_time().await);
+            }
+            if now - self.last_line >= HEARTBEAT {
+                self.heartbeat();
+            }
+            sleep_until((now + pause).min(self.context.deadline)).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn say(&mut self, event: Event) {
+        self.last_line = Instant::now();
+        self.context.events.emit(event);
+    }
+
+    fn heartbeat(&mut self) {
+        let state = if self.tasks.len() > 1 {
+            let done = self.tasks.values().filter(|state| is_end(state)).count();
+            format!("{}, {done} of {} tasks done", self.state, self.tasks.len())
+        } else {
+            self.state.clone()
+        };
+        let (run, elapsed) = (self.triggered.label.clone(), self.began.elapsed());
+        self.say(Event::StillWaiting { run, elapsed, state });
+    }
+
+    /// Tells what changed; returns the run's end if it has ended.
+    fn look(&mut self, run: &Run) -> Option<End> {
+        let label = self.triggered.label.clone();
+        if let (None, Some(page)) = (&self.link, &run.page) {
+            self.link = Some(page.clone());
+            self.say(Event::RunLinked { run: label.clone(), link: page.clone() });
+        }
+        for task in &run.tasks {
+            self.look_at_task(task);
+        }
+        match judge(&run.status, self.context.settings.on_partial_success) {
+            Judgement::Ended(end) => Some(end),
+            Judgement::Disputed => {
+                self.disputed += 1;
+                (self.disputed >= DISPUTED_LOOKS).then(|| judge_disputed(&run.status))
+            }
+            Judgement::Active(state) => {
+                self.disputed = 0;
+                if state != self.state {
+                    self.state = state.to_owned();
+                    // What a single task does, its own line tells.
+                    if run.tasks.len() != 1 || state == "queued" {
+                        let state = match &run.status.message {
+                            Some(why) if state == "queued" => format!("{state}: {}", text::one_line(why)),
+                            _ => state.to_owned(),
+                        };
+                        self.say(Event::RunChanged { run: label, state });
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    fn look_at_task(&mut self, task: &TaskRun) {
+        let (state, bad) = match judge(&task.status, OnPartialSuccess::Fail) {
+            Judgement::Active(state) => (state.to_owned(), false),
+            Judgement::Disputed => return,
+            Judgement::Ended(end) => {
+                let after = task.took.map(|took| format!(" after {}", text::duration(took))).unwrap_or_default();
+                (format!("{}{after}", end.words), matches!(end.class, Class::Failed | Class::Disagrees))
+            }
+        };
+        let known = self.tasks.insert((task.key.clone(), task.attempt), state.clone());
+        if known.as_deref() == Some(&*state) || (known.is_none() && state == "pending") || state == "blocked" {
+            return;
+        }
+        let state = if task.attempt > 0 { format!("{state} (retry {})", task.attempt) } else { state };
+        let run = self.triggered.label.clone();
+        self.say(Event::TaskChanged { run, task: task.key.clone(), state, bad });
+    }
+
+    fn recovered(&mut self) {
+        if std::mem::take(&mut self.troubled) {
+            self.say(Event::WatchRecovered(self.triggered.label.clone()));
+        }
+    }
+
+    /// A look that failed: passing trouble is borne until the deadline, anything else ends the watch.
+    fn trouble(&mut self, error: &Error) -> Result<(), Stop> {
+        if error.is_passing() {
+            if !self.troubled {
+                self.troubled = true;
+                let run = self.triggered.label.clone();
+                self.say(Event::WatchTroubled { run, trouble: error.problem().message });
+            }
+            return Ok(());
+        }
+        let lost = matches!(error.meaning(), Some(Meaning::InvalidToken | Meaning::Unauthenticated));
+        let mut problem = error.problem().at(self.triggered.label.name.clone());
+        problem.message = format!("the run cannot be watched any longer, and may go on: {}", problem.message);
+        if lost {
+            problem.code = Code::IdentityLost;
+        }
+        problem.link = self.link.clone();
+        let ending = Ending::WaitEnded;
+        self.context.events.emit(Event::RunEnded(self.report(ending, "is not watched any longer".to_owned())));
+        Err(Stop::because(if lost { Exit::Identity } else { Exit::WaitEnded }, problem))
+    }
+
+    async fn ended(&mut self, run: &Run, end: End) -> Ending {
+        let ending = match end.class {
+            Class::Succeeded => Ending::Succeeded,
+            Class::Failed | Class::Disagrees => Ending::Failed,
+            Class::Cancelled => Ending::Cancelled,
+        };
+        if ending == Ending::Succeeded {
+            if self.context.settings.show_output {
+                explain::outputs(self.context, &self.triggered.label, run).await;
+            }
+        } else {
+            explain::failures(self.context, &self.triggered.label, run).await;
+        }
+        let message = match &run.status.message {
+            Some(said) if ending != Ending::Succeeded => format!("{}: {}", end.words, text::one_line(said)),
+            _ => end.words,
+        };
+        self.context.events.emit(Event::RunEnded(self.report(ending, message)));
+        ending
+    }
+
+    async fn out_of_time(&mut self) -> Ending {
+        let label = self.triggered.label.clone();
+        let waited = format!("`TIMEOUT` ({}) has passed", text::duration(self.context.settings.timeout));
+        let message = match self.context.settings.on_timeout {
+            OnTimeout::Leave => format!("{waited}; the run goes on, as `ON_TIMEOUT` says: {}", self.state),
+            OnTimeout::Cancel => {
+                let late = self.context.workspace.until(Instant::now() + CANCEL_WATCH);
+                match late.cancel(label.id).await {
+                    Ok(()) => {
+                        self.say(Event::CancelRequested(label.clone()));
+                        match self.see_cancelled(&late).await {
+                            Some(words) => format!("{waited}; the run {words}"),
+                            None => format!("{waited}; the run was told to stop and is about to"),
+                        }
+                    }
+                    Err(error) => {
+                        let why = error.problem().message;
+                        self.context.events.emit(Event::Warned(
+                            Problem::new(Code::WaitEnded, format!("the run could not be cancelled: {why}"))
+                                .at(label.name)
+                                .hint("cancel it by hand"),
+                        ));
+                        format!("{waited}; the run could not be cancelled and goes on")
+                    }
+                }
+            }
+        };
+        self.context.events.emit(Event::RunEnded(self.report(Ending::WaitEnded, message)));
+        Ending::WaitEnded
+    }
+
+    /// Follows a cancellation for a moment; returns how the run ended, if it did.
+    async fn see_cancelled(&mut self, late: &crate::databricks::Workspace) -> Option<String> {
+        let until = Instant::now() + CANCEL_WATCH;
+        while Instant::now() < until {
+            if let Ok(run) = late.run(self.triggered.label.id, Duration::from_secs(1)).await {
+                for task in &run.tasks {
+                    self.look_at_task(task);
+                }
+                if let Judgement::Ended(end) = judge(&run.status, self.context.settings.on_partial_success) {
+                    return Some(end.words);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        None
+    }
+
+    fn report(&self, ending: Ending, message: String) -> RunReport {
+        RunReport {
+            run: self.triggered.label.clone(),
+            job_id: self.triggered.job_id,
+            link: self.link.clone(),
+            ending,
+            message,
+            elapsed: self.began.elapsed(),
+        }
+    }
+}
+
+fn is_end(state: &str) -> bool {
+    !matches!(state, "queued" | "pending" | "running" | "terminating" | "blocked" | "waiting for a retry")
+        && !state.starts_with("in a state")
+}

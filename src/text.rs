@@ -1,0 +1,141 @@
+//! Small pieces of text for people.
+
+use std::time::Duration;
+
+/// `5m 3s`, `1s 200ms`, `35ms`: as exact as a reader of a log wants it.
+pub fn duration(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let step = if millis >= 10_000 {
+        1_000
+    } else if millis >= 1_000 {
+        100
+    } else {
+        1
+    };
+    humantime::format_duration(Duration::from_millis(millis / step * step)).to_string()
+}
+
+/// `1 notebook`, `1,024 notebooks`.
+pub fn count(number: usize, singular: &str) -> String {
+    format!("{} {singular}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
+}
+
+/// `1,024`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `312 B`, `4.0 kB`, `1.5 MB`: decimal units.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1_000.0;
+    let mut unit = 0;
+    // 999.95 would be shown as "1000.0".
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A text from elsewhere as one line that cannot steer a terminal or forge a second line of the log.
+pub fn one_line(text: &str) -> String {
+    let plain = plain(text);
+    let mut line = String::with_capacity(plain.len());
+    for word in plain.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+/// A text from elsewhere without terminal escape sequences and control characters, its lines kept. Databricks' Python
+/// traces are full of colours.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\u{1b}' => match chars.peek() {
+                // CSI: parameters, then one final byte from `@` to `~`.
+                Some('[') => {
+                    chars.next();
+                    for char in chars.by_ref() {
+                        if ('@'..='~').contains(&char) {
+                            break;
+                        }
+                    }
+                }
+                // OSC: up to BEL or ESC.
+                Some(']') => {
+                    for char in chars.by_ref() {
+                        if char == '\u{7}' || char == '\u{1b}' {
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            },
+            '\n' | '\t' => plain.push(char),
+            char if char.is_control() => {}
+            char => plain.push(char),
+        }
+    }
+    plain
+}
+
+/// The line with what could steer a terminal or forge a second line made visible.
+pub fn controls_escaped(line: &str) -> std::borrow::Cow<'_, str> {
+    if !line.chars().any(|char| char.is_control() && char != '\t') {
+        return line.into();
+    }
+    let mut escaped = String::with_capacity(line.len() + 8);
+    for char in line.chars() {
+        match char {
+            '\t' => escaped.push('\t'),
+            char if char.is_control() => escaped.extend(char.escape_default()),
+            char => escaped.push(char),
+        }
+    }
+    escaped.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_as_exact_as_a_reader_wants() {
+        for (millis, shown) in [(0, "0s"), (35, "35ms"), (1_234, "1s 200ms"), (12_999, "12s"), (303_000, "5m 3s")] {
+            assert_eq!(duration(Duration::from_millis(millis)), shown);
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_plural() {
+        assert_eq!(count(1, "notebook"), "1 notebook");
+        assert_eq!(count(0, "notebook"), "0 notebooks");
+        assert_eq!(count(1_234_567, "file"), "1,234,567 files");
+        assert_eq!((bytes(999), bytes(1_500), bytes(999_999)), ("999 B".into(), "1.5 kB".into(), "1.0 MB".into()));
+    }
+
+    #[test]
+    fn a_text_from_elsewhere_can_neither_colour_nor_forge_lines() {
+        assert_eq!(plain("\u{1b}[0;31mZeroDivisionError\u{1b}[0m: division\r\nby\tzero"), "ZeroDivisionError: division\nby\tzero");
+        assert_eq!(plain("\u{1b}]8;;http://evil\u{7}link\u{1b}]8;;\u{7}"), "link");
+        assert_eq!(one_line("a\n✔ Done.\u{1b}[32m"), "a ✔ Done.");
+    }
+}

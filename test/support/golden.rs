@@ -1,0 +1,36 @@
+//! Golden files: what a reader of the log gets to see, kept beside the tests and looked at in every review.
+
+use std::path::Path;
+
+/// Compares `log` with `test/golden/<name>.txt`, what differs from run to run left out. `UPDATE_GOLDEN=1` writes it.
+#[track_caller]
+pub fn assert_golden(name: &str, log: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("test/golden").join(format!("{name}.txt"));
+    let log = settled(log);
+    #[allow(clippy::disallowed_methods)] // a switch for who maintains the tests
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    if update {
+        std::fs::create_dir_all(path.parent().expect("a golden file has a folder")).expect("the folder is made");
+        std::fs::write(&path, &log).expect("the golden file is written");
+        return;
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == log,
+        "{} differs (UPDATE_GOLDEN=1 writes it anew)\n--- golden\n{golden}--- now\n{log}",
+        path.display()
+    );
+}
+
+/// The log without ports, durations and the version.
+fn settled(log: &str) -> String {
+    let mut log = log.replace(&format!("databricks-deploy {}", env!("CARGO_PKG_VERSION")), "databricks-deploy <version>");
+    for (pattern, stands_for) in [
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
+        (r"\b(\d+(h|m|s|ms)( \d+(h|m|s|ms))*)\b", "<time>"),
+    ] {
+        let pattern = regex::Regex::new(pattern).expect("the pattern is right");
+        log = pattern.replace_all(&log, stands_for).into_owned();
+    }
+    log
+}
