@@ -2,9 +2,15 @@
 //!
 //! Four sinks, one redactor: console and logger, files, panic message, insights bodies.
 
+mod forms;
 mod redactor;
+pub mod scan;
+mod search;
+pub mod shapes;
+mod writer;
 
-pub use redactor::Redactor;
+pub use redactor::{MARKER, Redactor};
+pub use writer::RedactingWriter;
 
 use secrecy::{ExposeSecret, SecretString};
 
