@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Call {
     /// The HTTP method.
     pub method: reqwest::Method,
-    /// The path below the base address, starting with `/`, without query.
+    /// The path below the base address, starting with `/`, without query. Names in it come percent-encoded.
     pub path: String,
     /// The query, encoded when the request is built.
     pub query: Vec<(&'static str, String)>,
@@ -118,6 +118,27 @@ pub struct Answer {
     pub attempts: u32,
 }
 
+impl Answer {
+    /// The server's own name for the request, for its operators: short and printable, or nothing.
+    pub fn request_id(&self) -> Option<&str> {
+        let id = self.headers.get("x-request-id")?.to_str().ok()?.trim();
+        (!id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
+    }
+
+    /// How long the server asks us to wait (RFC 9110, 10.2.3): seconds, or a date. A date counts from the answer's own
+    /// `Date`, because the two clocks need not agree; without one it says nothing.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let field = |name: &str| self.headers.get(name)?.to_str().ok().map(str::trim);
+        let value = field("retry-after")?;
+        if let Ok(seconds) = value.parse::<u64>() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = httpdate::parse_http_date(value).ok()?;
+        let now = httpdate::parse_http_date(field("date")?).ok()?;
+        Some(until.duration_since(now).unwrap_or_default())
+    }
+}
+
 /// Why a call has no accepted answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
@@ -125,7 +146,7 @@ pub enum Failure {
     #[error("{} was refused with status {}", .0.request, .0.status)]
     Refused(Answer),
     /// A passing trouble that outlasted our patience; or the deadline came first.
-    #[error("{request} failed {attempts} times in {elapsed:?}: {cause}")]
+    #[error("{request} has no answer after {} in {elapsed:.1?}: {cause}", Attempts(*.attempts))]
     Exhausted {
         /// `POST /api/…`.
         request: Arc<str>,
@@ -172,7 +193,7 @@ pub enum Cause {
     #[error("TLS failed ({0})")]
     Tls(String),
     /// Sent, but no answer in time.
-    #[error("no answer within {0:?}")]
+    #[error("no answer within {0:.1?}")]
     Timeout(Duration),
     /// The connection broke while the request or the answer was under way.
     #[error("the connection broke ({0})")]
@@ -183,4 +204,25 @@ pub enum Cause {
     /// No new credential could be had.
     #[error("{0}")]
     Login(String),
+    /// The answer is longer than this many bytes, which is more than the client takes into memory.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+    /// The request cannot be written as HTTP.
+    #[error("the request cannot be built ({0})")]
+    Invalid(String),
+    /// An earlier answer 429 closed the way for all calls of this class, for longer than our patience.
+    #[error("the server asks for a pause of {0:.0?}")]
+    Throttled(Duration),
+    /// The deadline came before the request's first attempt.
+    #[error("there was no time left to send it")]
+    NoTime,
+}
+
+/// Counts attempts in words.
+struct Attempts(u32);
+
+impl std::fmt::Display for Attempts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} attempt{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
 }

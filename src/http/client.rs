@@ -1,16 +1,23 @@
 //! The client: signs, sends, waits its turn, and repeats what may be repeated.
 
-use super::call::{Answer, Call, Failure, Verdict};
+use super::attempt::attempt;
+use super::body;
+use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
+use super::limits::{Lane, Limits, Turn};
+use super::patience;
 use super::wire::Wire;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// The future of [`Authorize::sign`].
 pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<reqwest::header::HeaderMap, String>> + Send + 'a>>;
 
-/// Signs requests.
+/// Signs requests. Called for each attempt, while it holds its place in the limiter: signing must not send calls through
+/// the client that it signs for.
 pub trait Authorize: Send + Sync {
     /// The header fields that a request must carry, marked sensitive. An error is the whole reason why there are none.
     fn sign(&self) -> Signing<'_>;
@@ -28,12 +35,13 @@ pub struct Options {
     pub user_agent: String,
     /// How long a connection may take.
     pub connect_timeout: Duration,
-    /// How long the server may stay silent; an upload's time comes on top, by its size.
+    /// How long the server may stay silent, before the answer's head and between the pieces of its body; an upload's
+    /// time comes on top, one second for each 100 kB.
     pub answer_timeout: Duration,
     /// How long transient failures of one call are borne.
     pub patience: Duration,
     /// When everything ends.
-    pub deadline: tokio::time::Instant,
+    pub deadline: Instant,
     /// Seeds the jitter.
     pub seed: u64,
 }
@@ -52,31 +60,285 @@ pub struct Stats {
 /// Sends calls to one host. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    _options: Arc<Options>,
+    shared: Arc<Shared>,
+    deadline: Instant,
+}
+
+struct Shared {
+    options: Options,
+    wire: Arc<dyn Wire>,
+    authorize: Arc<dyn Authorize>,
+    limits: Limits,
+    random: Mutex<fastrand::Rng>,
+    /// Whether the host ever answered: then its name is right, and trouble with it is a passing one.
+    host_known: AtomicBool,
+    requests: AtomicU64,
+    repetitions: AtomicU64,
+    throttled: AtomicU64,
 }
 
 impl Client {
     /// A client that sends over `wire` and signs with `authorize`.
     pub fn new(options: Options, wire: Arc<dyn Wire>, authorize: Arc<dyn Authorize>) -> Client {
-        let _ = (wire, authorize);
-        Client { _options: Arc::new(options) }
-    }
-
-    /// Sends `call`, repeats it as it may be repeated, and returns the first answer that `classify` accepts.
-    pub async fn send(&self, call: &Call, classify: impl Fn(&Answer) -> Verdict) -> Result<Answer, Failure> {
-        let _ = (call, classify);
-        std::future::pending().await
+        let deadline = options.deadline;
+        let random = Mutex::new(fastrand::Rng::with_seed(options.seed));
+        let shared = Shared {
+            options,
+            wire,
+            authorize,
+            limits: Limits::new(),
+            random,
+            host_known: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            repetitions: AtomicU64::new(0),
+            throttled: AtomicU64::new(0),
+        };
+        Client { shared: Arc::new(shared), deadline }
     }
 
     /// The same client with another deadline: what must still be done after the first one has passed.
     #[must_use]
-    pub fn until(&self, deadline: tokio::time::Instant) -> Client {
-        let _ = deadline;
-        self.clone()
+    pub fn until(&self, deadline: Instant) -> Client {
+        Client { shared: Arc::clone(&self.shared), deadline }
     }
 
     /// What was sent so far, by all clones.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        Stats {
+            requests: self.shared.requests.load(Relaxed),
+            repetitions: self.shared.repetitions.load(Relaxed),
+            throttled: self.shared.throttled.load(Relaxed),
+        }
+    }
+
+    /// Sends `call`, repeats it as it may be repeated, and returns the first answer that `classify` accepts.
+    ///
+    /// What certainly had no effect is repeated whatever [`Call::repeat`] says: no connection, [`Verdict::Retry`], one
+    /// [`Verdict::LoginAgain`]. After an uncertain end (a broken connection, no answer in time,
+    /// [`Verdict::RetryUncertain`], the deadline) [`Repeat`] decides.
+    pub async fn send(&self, call: &Call, classify: impl Fn(&Answer) -> Verdict) -> Result<Answer, Failure> {
+        let lane = self.shared.limits.lane(call.class);
+        let memory = body::memory(&call.body);
+        let mut course = Course::new(call, self.shared.options.patience);
+        loop {
+            let patience = course.patience.saturating_sub(course.borne());
+            let time = self.deadline.saturating_duration_since(Instant::now());
+            let turn = lane.turn(memory, patience.min(time), &self.shared.random);
+            let turn = match timeout_at(self.deadline, turn).await {
+                Ok(Err(pause)) if pause < time => return Err(course.exhausted(Cause::Throttled(pause), false)),
+                Ok(Ok(turn)) if Instant::now() < self.deadline => turn,
+                _ => return Err(course.out_of_time()),
+            };
+            course.queued(turn.queued);
+            let credentials = match timeout_at(self.deadline, self.shared.authorize.sign()).await {
+                Err(_) => return Err(course.out_of_time()),
+                Ok(Err(reason)) => return Err(course.fatal(Cause::Login(reason))),
+                Ok(Ok(credentials)) => credentials,
+            };
+
+            let (cause, had_effect) = match self.attempt(call, credentials, &mut course).await {
+                Err(cause) => {
+                    let certain = matches!(cause, Cause::Name(_) | Cause::Connect(_));
+                    (cause, if certain { Effect::None } else { Effect::Unknown })
+                }
+                Ok(answer) => {
+                    let verdict = classify(&answer);
+                    self.note(&lane, &turn, &answer, &mut course);
+                    match verdict {
+                        Verdict::Accept => return Ok(answer),
+                        Verdict::Fail => return Err(Failure::Refused(answer)),
+                        Verdict::LoginAgain => {
+                            if course.signed_anew || !self.shared.authorize.refused() {
+                                return Err(Failure::Refused(answer));
+                            }
+                            course.signed_anew = true;
+                            course.last = Some(Cause::Answer(answer));
+                            continue;
+                        }
+                        Verdict::Retry => (Cause::Answer(answer), Effect::None),
+                        Verdict::RetryUncertain => (Cause::Answer(answer), Effect::Unknown),
+                    }
+                }
+            };
+            // The place in the window is for those who send; who waits gives it back.
+            drop(turn);
+
+            if matches!(cause, Cause::Tls(_) | Cause::LocalFile(_) | Cause::Invalid(_)) {
+                return Err(course.fatal(cause));
+            }
+            if had_effect == Effect::Unknown && call.repeat == Repeat::LookFirst {
+                return Err(Failure::Uncertain { request: course.request, cause });
+            }
+            if matches!(cause, Cause::TooLong(_)) {
+                return Err(course.fatal(cause));
+            }
+            self.pause(cause, &mut course).await?;
+        }
+    }
+
+    /// Sends the call once, as long as there is time, and logs it.
+    async fn attempt(
+        &self,
+        call: &Call,
+        credentials: reqwest::header::HeaderMap,
+        course: &mut Course,
+    ) -> Result<Answer, Cause> {
+        let shared = &self.shared;
+        let boundary = shared.random().u128(..);
+        course.attempts += 1;
+        shared.requests.fetch_add(1, Relaxed);
+        if course.attempts > 1 {
+            shared.repetitions.fetch_add(1, Relaxed);
+        }
+        let sent = Instant::now();
+        course.first.get_or_insert(sent);
+        let told = (&course.request, course.attempts);
+        let sending = attempt(&*shared.wire, &shared.options, call, credentials, boundary, told);
+        let end = match timeout_at(self.deadline, sending).await {
+            Ok(end) => end,
+            Err(_) => Err(Cause::Timeout(sent.elapsed())),
+        };
+        let milliseconds = sent.elapsed().as_millis() as u64;
+        match &end {
+            Ok(answer) => {
+                shared.host_known.store(true, Relaxed);
+                let request_id = answer.request_id();
+                let (status, bytes) = (answer.status, answer.body.len());
+                tracing::debug!(
+                    attempt = course.attempts,
+                    status,
+                    milliseconds,
+                    bytes,
+                    request_id,
+                    "{}",
+                    course.request
+                );
+            }
+            Err(cause) => {
+                tracing::debug!(attempt = course.attempts, milliseconds, failure = %cause, "{}", course.request);
+            }
+        }
+        end
+    }
+
+    /// Tells the lane what came of the request.
+    fn note(&self, lane: &Lane, turn: &Turn, answer: &Answer, course: &mut Course) {
+        course.gate = Duration::ZERO;
+        if answer.status == 429 {
+            self.shared.throttled.fetch_add(1, Relaxed);
+            course.gate = lane.throttled(turn, answer.retry_after());
+        } else {
+            lane.passed(turn);
+        }
+    }
+
+    /// Waits before the next attempt, or says why there is none.
+    async fn pause(&self, cause: Cause, course: &mut Course) -> Result<(), Failure> {
+        let shared = &self.shared;
+        let host_known = shared.host_known.load(Relaxed);
+        let limit = match cause {
+            Cause::Name(_) => patience::with_name(course.patience, host_known),
+            Cause::Connect(_) => patience::with_connection(course.patience, host_known),
+            _ => course.patience,
+        };
+        course.failures += 1;
+        let asked = match &cause {
+            Cause::Answer(answer) => answer.retry_after(),
+            _ => None,
+        };
+        // After a 429 the wait is the gate's, which all of the class share; here it only counts against the patience.
+        let throttled = matches!(&cause, Cause::Answer(answer) if answer.status == 429);
+        let wait = if throttled { course.gate } else { patience::wait(course.failures, asked, &mut shared.random()) };
+        let time = self.deadline.saturating_duration_since(Instant::now());
+        if !time.is_zero() && course.borne().saturating_add(wait) > limit {
+            let unknown_name = matches!(cause, Cause::Name(_)) && !host_known;
+            return Err(if unknown_name { course.fatal(cause) } else { course.exhausted(cause, false) });
+        }
+        if time <= wait {
+            return Err(course.exhausted(cause, true));
+        }
+        course.last = Some(cause);
+        if !throttled {
+            let milliseconds = wait.as_millis() as u64;
+            tracing::debug!(attempt = course.attempts, milliseconds, "waiting: {}", course.request);
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a request that failed may have changed something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    None,
+    Unknown,
+}
+
+/// How a call has gone so far.
+struct Course {
+    request: Arc<str>,
+    patience: Duration,
+    attempts: u32,
+    /// Attempts in a row that ended in a passing trouble.
+    failures: u32,
+    /// When the first attempt was made.
+    first: Option<Instant>,
+    /// What was spent in the lane's queue since: that the queue is long is no failure of the server.
+    stood: Duration,
+    /// What the lane's gate adds before the next attempt.
+    gate: Duration,
+    signed_anew: bool,
+    last: Option<Cause>,
+}
+
+impl Course {
+    fn new(call: &Call, patience: Duration) -> Course {
+        Course {
+            request: format!("{} {}", call.method, call.path).into(),
+            patience: call.patience.unwrap_or(patience),
+            attempts: 0,
+            failures: 0,
+            first: None,
+            stood: Duration::ZERO,
+            gate: Duration::ZERO,
+            signed_anew: false,
+            last: None,
+        }
+    }
+
+    fn queued(&mut self, time: Duration) {
+        if self.first.is_some() {
+            self.stood += time;
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.first.map(|first| first.elapsed()).unwrap_or_default()
+    }
+
+    /// How long trouble has been borne.
+    fn borne(&self) -> Duration {
+        self.elapsed().saturating_sub(self.stood)
+    }
+
+    fn exhausted(&self, cause: Cause, by_deadline: bool) -> Failure {
+        let request = Arc::clone(&self.request);
+        Failure::Exhausted { request, attempts: self.attempts, elapsed: self.elapsed(), cause, by_deadline }
+    }
+
+    /// The deadline came while the call waited; nothing of it is under way.
+    fn out_of_time(&mut self) -> Failure {
+        let cause = self.last.take().unwrap_or(Cause::NoTime);
+        self.exhausted(cause, true)
+    }
+
+    fn fatal(&self, cause: Cause) -> Failure {
+        Failure::Fatal { request: Arc::clone(&self.request), cause }
     }
 }

@@ -3,12 +3,18 @@
 //! A caller describes a [`Call`], says how an answer is to be understood (a [`Verdict`]) and whether the request may be
 //! repeated ([`Repeat`]); it gets an [`Answer`] that its own classifier accepted, or a [`Failure`].
 
+mod attempt;
+mod body;
 mod call;
 mod client;
+mod limits;
+mod network;
+mod patience;
 mod wire;
 
 pub use call::{Answer, Body, Call, Cause, Class, Failure, Part, PartContent, Repeat, Verdict};
 pub use client::{Authorize, Client, Options, Signing, Stats};
-pub use wire::{Network, Wire, WireError};
+pub use network::Network;
+pub use wire::{Wire, WireError};
 
 pub use reqwest::{Method, header};

@@ -1,0 +1,119 @@
+//! One attempt: build, sign, send, read the answer to its end.
+
+use super::body;
+use super::call::{Answer, Call, Cause};
+use super::client::Options;
+use super::wire::{Wire, WireError};
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Answers longer than this are not taken into memory. The largest that are asked for, the output of a notebook and a
+/// page of a listing, stay below 10 MiB.
+pub(super) const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Bytes a second that an upload may count on: a slower line is taken for a broken one.
+const SLOWEST_UPLOAD: u64 = 100_000;
+
+/// Sends `call` once, signed with `credentials`.
+pub(super) async fn attempt(
+    wire: &dyn Wire,
+    options: &Options,
+    call: &Call,
+    credentials: HeaderMap,
+    boundary: u128,
+    told: (&Arc<str>, u32),
+) -> Result<Answer, Cause> {
+    let (request, length) = build(options, call, credentials, boundary).await?;
+    // The time for the connection is the wire's to watch; it is added here so that the wire's answer comes first.
+    let patience = options.connect_timeout + options.answer_timeout + Duration::from_secs(length / SLOWEST_UPLOAD);
+    let response = match timeout(patience, wire.carry(request)).await {
+        Err(_) => return Err(Cause::Timeout(patience)),
+        Ok(Err(error)) => return Err(Cause::from(error)),
+        Ok(Ok(response)) => response,
+    };
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let body = read(response, options.answer_timeout).await?;
+    let (request, attempts) = told;
+    Ok(Answer { status, headers, body, request: Arc::clone(request), attempts })
+}
+
+/// The request, and the length of its body in bytes.
+async fn build(
+    options: &Options,
+    call: &Call,
+    credentials: HeaderMap,
+    boundary: u128,
+) -> Result<(reqwest::Request, u64), Cause> {
+    let mut url = options.base.clone();
+    url.set_path(&call.path);
+    url.set_query(None);
+    if !call.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&call.query);
+    }
+    let built = body::build(&call.body, boundary).await?;
+
+    let mut request = reqwest::Request::new(call.method.clone(), url);
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, field_value("user-agent", &options.user_agent)?);
+    if let Some(content_type) = built.content_type {
+        headers.insert(CONTENT_TYPE, field_value("content-type", &content_type)?);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(built.length));
+    }
+    for (name, value) in &call.headers {
+        let field = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Cause::Invalid(format!("`{}` is no header name", name.escape_debug())))?;
+        headers.insert(field, field_value(name, value)?);
+    }
+    for (name, mut value) in credentials.iter().map(|(name, value)| (name.clone(), value.clone())) {
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    if built.length > 0 {
+        *request.body_mut() = Some(built.body);
+    }
+    Ok((request, built.length))
+}
+
+/// The value is not shown: it may be a secret.
+fn field_value(name: &str, value: &str) -> Result<HeaderValue, Cause> {
+    HeaderValue::from_str(value)
+        .map_err(|_| Cause::Invalid(format!("the value of header `{name}` holds a control character")))
+}
+
+/// The whole body, where each piece of it comes in time.
+async fn read(mut response: reqwest::Response, silence: Duration) -> Result<Bytes, Cause> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > LONGEST_ANSWER as u64 {
+        return Err(Cause::TooLong(LONGEST_ANSWER));
+    }
+    // What is announced is believed only up to a size that costs nothing.
+    let mut body = BytesMut::with_capacity(announced.min(64 * 1024) as usize);
+    loop {
+        match timeout(silence, response.chunk()).await {
+            Err(_) => return Err(Cause::Timeout(silence)),
+            Ok(Err(error)) => return Err(Cause::from(WireError::from(error))),
+            Ok(Ok(None)) => return Ok(body.freeze()),
+            Ok(Ok(Some(chunk))) if body.len() + chunk.len() > LONGEST_ANSWER => {
+                return Err(Cause::TooLong(LONGEST_ANSWER));
+            }
+            Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+        }
+    }
+}
+
+impl From<WireError> for Cause {
+    fn from(error: WireError) -> Cause {
+        match error {
+            WireError::Name(text) => Cause::Name(text),
+            WireError::Connect(text) => Cause::Connect(text),
+            WireError::Tls(text) => Cause::Tls(text),
+            WireError::Broken(text) => Cause::Broken(text),
+            WireError::LocalFile(text) => Cause::LocalFile(text),
+        }
+    }
+}
