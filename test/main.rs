@@ -1,1 +1,3 @@
-//! tests
+//! The tests, one module a promise.
+
+mod settings;

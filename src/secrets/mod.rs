@@ -3,6 +3,7 @@
 //! Four sinks, one redactor: console and logger, files, panic message, insights bodies.
 
 mod redactor;
+pub mod shapes;
 
 pub use redactor::Redactor;
 
