@@ -1,8 +1,23 @@
 //! What the user typed, turned into what the program uses: `RawVariables` → [`Settings`], every problem at once.
 
+mod choices;
+mod custody;
+mod destination;
+mod echo;
+mod folder;
+mod host;
+mod near_miss;
+mod parse;
 mod path;
+mod raw;
+mod reader;
+mod target;
+mod token;
+mod validate;
+mod variables;
 
 pub use path::WorkspacePath;
+pub use variables::{Fallback, Kind, Need, Split, VARIABLES, Variable};
 
 use crate::pipeline::{Environment, Pipeline};
 use crate::problem::Problem;
@@ -121,8 +136,8 @@ pub struct Reading {
     pub secrets: Vec<Secret>,
 }
 
-/// Reads and validates all variables. Touches the file system only to see whether `LOCAL_PATH` is a folder.
+/// Reads and validates all variables. Touches the file system only to see whether the folders that they name are there
+/// and in the clone.
 pub fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
-    let _ = (environment, pipeline);
-    Reading { settings: Err(Vec::new()), warnings: Vec::new(), secrets: Vec::new() }
+    validate::read(environment, pipeline)
 }

@@ -1,0 +1,33 @@
+//! How the choices are spelt: one list for the parser, the README and the hints.
+
+use super::{Action, OnPartialSuccess, OnTimeout, SecretScan};
+
+/// A closed set of values that a variable can have.
+pub(super) trait Spelled: Copy + 'static {
+    /// The spellings, in the order of the README.
+    const NAMES: &'static [&'static str];
+    /// The values, in the order of `NAMES`.
+    const VALUES: &'static [Self];
+
+    /// The value that is spelt `name`, in any case.
+    fn spelled(name: &str) -> Option<Self> {
+        let position = Self::NAMES.iter().position(|known| known.eq_ignore_ascii_case(name))?;
+        Self::VALUES.get(position).copied()
+    }
+}
+
+macro_rules! spelled {
+    ($($choice:ident: $($value:ident $name:literal),+;)*) => {
+        $(impl Spelled for $choice {
+            const NAMES: &'static [&'static str] = &[$($name),+];
+            const VALUES: &'static [Self] = &[$($choice::$value),+];
+        })*
+    };
+}
+
+spelled! {
+    Action: Deploy "deploy", Run "run";
+    SecretScan: Warn "warn", Fail "fail", Off "off";
+    OnTimeout: Leave "leave", Cancel "cancel";
+    OnPartialSuccess: Fail "fail", Accept "accept";
+}

@@ -1,0 +1,263 @@
+//! From `RawVariables` to [`Settings`]: each variable by itself, then what they must be to one another.
+
+use super::custody::secrets;
+use super::destination::destination;
+use super::folder::{self, Place};
+use super::host::host;
+use super::near_miss;
+use super::raw;
+use super::reader::{Broken, Read, Reader};
+use super::target;
+use super::token::token;
+use super::variables::{Given, RawVariables};
+use super::{Action, Files, Login, OnTimeout, Reading, Settings};
+use crate::pipeline::{Environment, Pipeline};
+use crate::problem::{Code, Problem};
+use std::path::PathBuf;
+
+/// Reads and validates all variables.
+pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
+    let secrets = secrets(environment);
+    let mut raw = raw::read(environment);
+    let mut reader = Reader::new(&mut raw, &secrets);
+    reader.warnings.extend(near_miss::warnings(environment));
+    let place = Place::find(environment, pipeline);
+    let settings = settings(&mut reader, &raw.variables, pipeline, place);
+    let Reader { mut problems, warnings, .. } = reader;
+    let settings = match settings {
+        Ok(settings) if problems.is_empty() => Ok(settings),
+        Ok(_) => Err(problems),
+        Err(Broken) => {
+            if problems.is_empty() {
+                problems.push(Problem::new(Code::Bug, "the settings are not valid, and nobody said why"));
+            }
+            Err(problems)
+        }
+    };
+    Reading { settings, warnings, secrets }
+}
+
+fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, place: Place) -> Read<Settings> {
+    // Nothing here returns early: every problem is told at once.
+    let host = address(reader, raw.databricks_host());
+    let login = login(reader, raw.databricks_token());
+    let action = reader.choice::<Action>(raw.action());
+    let chosen = reader.parsed(raw.target(), target::explicit);
+    let workspace_path = reader.parsed(raw.workspace_path(), destination);
+    let local = local(reader, raw.local_path(), action, &place);
+    let include = reader.patterns(raw.include());
+    let exclude = reader.patterns(raw.exclude());
+    let secret_scan = reader.choice(raw.secret_scan());
+    let run = reader.unique_list(raw.run());
+    let params = reader.map(raw.params());
+    let run_cluster_id = reader.parsed(raw.run_cluster_id(), cluster_id);
+    let wait = reader.boolean(raw.wait());
+    let timeout = reader.duration(raw.timeout());
+    let on_timeout = reader.choice(raw.on_timeout());
+    let on_partial_success = reader.choice(raw.on_partial_success());
+    let show_output = reader.boolean(raw.show_output());
+    let deployed = local.as_ref().ok().and_then(|local| local.as_ref().map(|(path, _)| path.clone()));
+    let output_dir =
+        reader.folder(raw.output_dir(), |text, echo| folder::output(text, &place, deployed.as_deref(), echo));
+    let debug = reader.boolean(raw.debug());
+
+    let target = match &chosen {
+        Ok(Some(chosen)) => Ok(Some(chosen.clone())),
+        Ok(None) => Ok(target::derived(pipeline)),
+        Err(Broken) => Err(Broken),
+    };
+    if let (Ok(target), Ok(local), Ok(None)) = (&target, &local, &chosen)
+        && local.is_some()
+    {
+        target_of_deploy(reader, raw.target(), target.as_deref(), pipeline);
+    }
+    if let (Ok(action), Ok(run), Ok(local)) = (action, &run, &local) {
+        something_to_do(reader, raw, action, !run.is_empty(), local.is_some());
+        if action == Action::Run || local.is_none() {
+            relative_notebooks(reader, raw, run, matches!((&target, &workspace_path), (Ok(None), Ok(None))));
+        }
+        if local.is_none() && action == Action::Deploy {
+            without_effect(reader, raw.include(), "LOCAL_PATH");
+            without_effect(reader, raw.exclude(), "LOCAL_PATH");
+        }
+    }
+    if let Ok(run) = &run {
+        runs_only(reader, raw, run, matches!(&params, Ok(params) if !params.is_empty()));
+    }
+    if let (Ok(false), Ok(on_timeout), Ok(show_output)) = (wait, on_timeout, show_output) {
+        waiting_only(reader, raw, on_timeout, show_output);
+    }
+
+    let files = match local? {
+        None => None,
+        Some((local, shown)) => Some(Files {
+            local,
+            shown,
+            clone_root: place.clone_root,
+            include: include?,
+            exclude: exclude?,
+            secret_scan: secret_scan?,
+        }),
+    };
+    Ok(Settings {
+        action: action?,
+        host: host?,
+        login: login?,
+        target: target?,
+        workspace_path: workspace_path?,
+        files,
+        run: run?,
+        params: params?,
+        run_cluster_id: run_cluster_id?,
+        wait: wait?,
+        timeout: timeout?,
+        on_timeout: on_timeout?,
+        on_partial_success: on_partial_success?,
+        show_output: show_output?,
+        output_dir: output_dir?,
+        debug: debug?,
+    })
+}
+
+fn address(reader: &mut Reader<'_>, given: Given<'_>) -> Read<url::Url> {
+    let Some(address) = reader.parsed(given, host)? else { return missing(reader, given) };
+    if address.shortened {
+        let message = format!("only `{}` of it is used", address.url.as_str().trim_end_matches('/'));
+        let hint = "leave out what follows the name of the host";
+        reader.warn(given, Problem::new(Code::InvalidValue, message).hint(hint));
+    }
+    Ok(address.url)
+}
+
+fn login(reader: &mut Reader<'_>, given: Given<'_>) -> Read<Login> {
+    let Some(text) = reader.text(given)? else { return missing(reader, given) };
+    if text.trim() != text {
+        let message = "has blanks or line breaks around it, which are left out";
+        reader.warn(given, Problem::new(Code::InvalidValue, message).hint("store the variable again without them"));
+    }
+    match token(text.trim()) {
+        Ok(token) => Ok(Login::Token(token)),
+        Err(problem) => reader.fail(given, problem),
+    }
+}
+
+fn missing<T>(reader: &mut Reader<'_>, given: Given<'_>) -> Read<T> {
+    let name = given.variable.name;
+    let problem = Problem::new(Code::MissingVariable, "is not set, or blank").hint(format!(
+        "define it as a repository, workspace or deployment variable and hand it over by `{name}: ${name}`; a \
+         deployment variable is there only in a step with that `deployment:`"
+    ));
+    reader.fail(given, problem)
+}
+
+/// The folder to deploy and how the user wrote it. Only a deploy looks for it: the step that runs what another one has
+/// deployed may have no clone.
+fn local(
+    reader: &mut Reader<'_>,
+    given: Given<'_>,
+    action: Read<Action>,
+    place: &Place,
+) -> Read<Option<(PathBuf, String)>> {
+    let Some(text) = reader.text(given)? else { return Ok(None) };
+    if action == Ok(Action::Run) {
+        return Ok(None);
+    }
+    let path = reader.parsed(given, |text, echo| folder::local(text, place, echo))?;
+    Ok(path.map(|path| (path, text.to_owned())))
+}
+
+/// The shape is that of every cluster id in the documentation: `MMDD-HHMMSS-` and letters or digits.
+fn cluster_id(text: &str, echo: super::echo::Echo<'_>) -> Result<String, Problem> {
+    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = text.split('-').collect();
+    match parts.as_slice() {
+        [date, time, rest]
+            if digits(date, 4)
+                && digits(time, 6)
+                && !rest.is_empty()
+                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(Problem::new(Code::InvalidValue, format!("{} is not the id of a cluster", echo.show(text))).hint(
+            "open the cluster in Databricks: its id, like `0123-456789-abcdefgh`, is in the address of the page",
+        )),
+    }
+}
+
+/// A deploy must know its target: a tag or a pull request does not name one.
+fn target_of_deploy(reader: &mut Reader<'_>, given: Given<'_>, target: Option<&str>, pipeline: &Pipeline) {
+    let build = match pipeline {
+        Pipeline { deployment: Some(_), .. } => None,
+        Pipeline { pull_request: Some(_), .. } => Some("a pull request"),
+        Pipeline { tag: Some(_), .. } => Some("a tag"),
+        _ => None,
+    };
+    let hint = "set `TARGET`, for example to `production`, or give the step a `deployment:`";
+    if let Some(build) = build {
+        let message = format!("is not set, and the build of {build} does not say what to deploy to");
+        let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
+    } else if target.is_none() {
+        let message = "is not set, and there is neither a deployment environment nor a branch to go by";
+        let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
+    }
+}
+
+fn something_to_do(reader: &mut Reader<'_>, raw: &RawVariables, action: Action, runs: bool, deploys: bool) {
+    let problem = |message: &str, hint: &str| Problem::new(Code::MissingVariable, message).hint(hint);
+    let _: Read<()> = match action {
+        Action::Run if !runs => reader.fail(
+            raw.run(),
+            problem("is not set, and `ACTION` is `run`", "name the jobs or notebooks to run in `RUN`, one a line"),
+        ),
+        Action::Deploy if !runs && !deploys => reader.fail(
+            raw.local_path(),
+            problem(
+                "is not set, and neither is `RUN`: there is nothing to do",
+                "set `LOCAL_PATH` to deploy files, `RUN` to run jobs or notebooks, or both",
+            ),
+        ),
+        _ => Ok(()),
+    };
+}
+
+/// `./…` means below the target's path, so something must name that path.
+fn relative_notebooks(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String], nameless: bool) {
+    if nameless && run.iter().any(|entry| entry.starts_with("./")) {
+        let message = "is not set, but `RUN` names a notebook relative to the target's folder";
+        let hint = "set `TARGET`, or `WORKSPACE_PATH`, as in the step that deploys";
+        let _: Read<()> = reader.fail(raw.target(), Problem::new(Code::MissingVariable, message).hint(hint));
+    }
+}
+
+fn runs_only(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String], has_params: bool) {
+    if run.is_empty() && has_params {
+        let message = "is set, but `RUN` is not";
+        let hint = "name in `RUN` what the parameters are for, or leave them out";
+        let _: Read<()> = reader.fail(raw.params(), Problem::new(Code::ConflictingVariables, message).hint(hint));
+    }
+    if !run.iter().any(|entry| entry.starts_with('/') || entry.starts_with("./"))
+        && raw.run_cluster_id().value.is_some()
+    {
+        let message = "has no effect: `RUN` names no notebook by its path, and a job has a cluster of its own";
+        reader.warn(raw.run_cluster_id(), Problem::new(Code::ConflictingVariables, message).hint("leave it out"));
+    }
+}
+
+fn without_effect(reader: &mut Reader<'_>, given: Given<'_>, other: &str) {
+    if given.value.is_some() {
+        let message = format!("has no effect without `{other}`");
+        let hint = format!("set `{other}`, or leave it out");
+        reader.warn(given, Problem::new(Code::ConflictingVariables, message).hint(hint));
+    }
+}
+
+/// Values that differ from the default were chosen: `pipe.yml` hands the defaults over too.
+fn waiting_only(reader: &mut Reader<'_>, raw: &RawVariables, on_timeout: OnTimeout, show_output: bool) {
+    let chosen = [(raw.on_timeout(), on_timeout == OnTimeout::Cancel), (raw.show_output(), show_output)];
+    for (given, _) in chosen.into_iter().filter(|(_, chosen)| *chosen) {
+        let message = "has no effect, because `WAIT` is `false`";
+        let hint = "let the pipe wait, or leave it out";
+        reader.warn(given, Problem::new(Code::ConflictingVariables, message).hint(hint));
+    }
+}

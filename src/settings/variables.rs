@@ -1,0 +1,296 @@
+//! The table of variables: the one truth that `RawVariables`, the README's table, `pipe.yml` and the near-miss hints
+//! come from or are tested against. A new variable is one entry here.
+
+use super::choices::Spelled;
+use super::{Action, OnPartialSuccess, OnTimeout, SecretScan};
+use serde::Deserialize;
+
+/// What a user may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// The name, as in the environment.
+    pub name: &'static str,
+    /// The heading it belongs under.
+    pub group: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// Whether every use of the pipe needs it.
+    pub need: Need,
+    /// What counts where it is unset or blank.
+    pub default: Fallback,
+    /// One sentence on what it does.
+    pub help: &'static str,
+}
+
+impl Variable {
+    /// Whether its value must never be seen.
+    pub fn is_secret(&self) -> bool {
+        self.kind == Kind::Secret
+    }
+
+    /// Whether an array in the pipe's `variables:` makes sense for it: Bitbucket passes one as `NAME_COUNT`, `NAME_0`, ….
+    pub fn takes_several(&self) -> bool {
+        matches!(self.kind, Kind::List(_) | Kind::Map)
+    }
+
+    /// The value that counts where none is given, where that is a fixed text.
+    pub fn default_value(&self) -> Option<&'static str> {
+        match self.default {
+            Fallback::Value(value) => Some(value),
+            Fallback::Context | Fallback::Derived(_) | Fallback::Nothing => None,
+        }
+    }
+}
+
+/// What a variable's value looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A text that is never shown.
+    Secret,
+    /// An address.
+    Url,
+    /// A YAML 1.1 boolean, `1` or `0`.
+    Boolean,
+    /// `90s`, `15m`, `1h30m`; a bare number is in seconds.
+    Duration,
+    /// Several texts, in order.
+    List(Split),
+    /// Names and values, in order.
+    Map,
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// An absolute path in the workspace.
+    WorkspacePath,
+    /// A folder of the clone, relative to the working directory.
+    Folder,
+}
+
+/// What separates the items of a list that is written as plain text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// One item a line: an item may contain commas.
+    Lines,
+    /// One item a line; or commas, where there is one line. A comma in braces or brackets belongs to its item.
+    LinesOrCommas,
+}
+
+/// Whether every use of the pipe needs a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing works without it.
+    Required,
+    /// Some uses do without it.
+    Optional,
+}
+
+/// What counts where a variable is unset or blank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// The repository, workspace or deployment variable of the same name: `pipe.yml` hands it over.
+    Context,
+    /// This text, read as if the user had written it.
+    Value(&'static str),
+    /// Something that depends on the step; told in the words of the README.
+    Derived(&'static str),
+    /// Nothing.
+    Nothing,
+}
+
+/// A variable and what the environment gives it.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'raw> {
+    pub(super) variable: Variable,
+    /// Never blank.
+    pub(super) value: Option<&'raw str>,
+}
+
+/// Makes [`VARIABLES`] and the struct that the environment is read into from the same entries.
+macro_rules! variables {
+    ($($group:literal { $($field:ident $name:literal $kind:expr, $need:ident, $default:expr, $help:literal;)* })*) => {
+        /// Every variable that this version knows, in the order of the README.
+        pub const VARIABLES: &[Variable] = &[$($(Variable {
+            name: $name,
+            group: $group,
+            kind: $kind,
+            need: Need::$need,
+            default: $default,
+            help: $help,
+        },)*)*];
+
+        /// What the user typed, blank values left out, lists in one spelling; nothing is understood yet. It holds
+        /// secrets, so it has no `Debug`.
+        #[derive(Clone, Default, Deserialize)]
+        pub(super) struct RawVariables { $($($field: Option<String>,)*)* }
+
+        impl RawVariables {
+            $($(pub(super) fn $field(&self) -> Given<'_> {
+                const VARIABLE: Variable = Variable {
+                    name: $name,
+                    group: $group,
+                    kind: $kind,
+                    need: Need::$need,
+                    default: $default,
+                    help: $help,
+                };
+                Given { variable: VARIABLE, value: self.$field.as_deref() }
+            })*)*
+
+            #[cfg(test)]
+            fn all(&self) -> Vec<Given<'_>> {
+                vec![$($(self.$field(),)*)*]
+            }
+        }
+    };
+}
+
+variables! {
+    "Connection" {
+        databricks_host "DATABRICKS_HOST" Kind::Url, Required, Fallback::Context,
+            "Address of the Databricks workspace, for example `https://dbc-1234.cloud.databricks.com`.";
+        databricks_token "DATABRICKS_TOKEN" Kind::Secret, Required, Fallback::Context,
+            "Personal access token of a user or a service principal; define it as a secured variable.";
+    }
+    "Target" {
+        target "TARGET" Kind::Text, Optional,
+            Fallback::Derived("the step's deployment environment, else the branch"),
+            "Name of what is deployed to, one path segment; tag and pull-request builds need it for a deploy.";
+        workspace_path "WORKSPACE_PATH" Kind::WorkspacePath, Optional,
+            Fallback::Derived("`/Workspace/Users/<me>/<repository>/<target>`"),
+            "Folder of the workspace that the files go to.";
+    }
+    "Files" {
+        local_path "LOCAL_PATH" Kind::Folder, Optional, Fallback::Nothing,
+            "Folder of the clone that is deployed, relative to the step's working directory; without it no file is \
+             deployed.";
+        include "INCLUDE" Kind::List(Split::LinesOrCommas), Optional, Fallback::Nothing,
+            "Patterns of ignored files that are deployed all the same.";
+        exclude "EXCLUDE" Kind::List(Split::LinesOrCommas), Optional, Fallback::Nothing,
+            "Patterns of files that are not deployed.";
+        secret_scan "SECRET_SCAN" Kind::Choice(SecretScan::NAMES), Optional, Fallback::Value("warn"),
+            "What happens when something in a file looks like a token.";
+    }
+    "Runs" {
+        run "RUN" Kind::List(Split::Lines), Optional, Fallback::Nothing,
+            "Jobs to run, in this order, by name or id, or notebooks by a path that starts with `/` or `./`; one a \
+             line.";
+        params "PARAMS" Kind::Map, Optional, Fallback::Nothing,
+            "Parameters of the runs, as a JSON object or as `name=value`, one a line.";
+        run_cluster_id "RUN_CLUSTER_ID" Kind::Text, Optional, Fallback::Derived("serverless compute"),
+            "Id of the cluster for the notebooks that `RUN` names by path.";
+        wait "WAIT" Kind::Boolean, Optional, Fallback::Value("true"),
+            "Whether to wait for the end of the runs.";
+        timeout "TIMEOUT" Kind::Duration, Optional, Fallback::Value("110m"),
+            "How long the pipe may take altogether, from its start: `90s`, `15m`, `1h30m`; a bare number is in \
+             seconds.";
+        on_timeout "ON_TIMEOUT" Kind::Choice(OnTimeout::NAMES), Optional, Fallback::Value("leave"),
+            "What becomes of a run that has not ended by then: it goes on, or it is cancelled.";
+        on_partial_success "ON_PARTIAL_SUCCESS" Kind::Choice(OnPartialSuccess::NAMES), Optional,
+            Fallback::Value("fail"),
+            "What it means when a run ends as SUCCESS_WITH_FAILURES.";
+        show_output "SHOW_OUTPUT" Kind::Boolean, Optional, Fallback::Value("false"),
+            "Whether to print what the notebooks return.";
+    }
+    "Report" {
+        output_dir "OUTPUT_DIR" Kind::Folder, Optional, Fallback::Value("databricks-deploy"),
+            "Folder of the clone for the files that the pipe writes; it is never deployed.";
+    }
+    "Control" {
+        action "ACTION" Kind::Choice(Action::NAMES), Optional, Fallback::Value("deploy"),
+            "How far the pipe goes: `deploy` deploys the files, then runs; `run` only runs.";
+        debug "DEBUG" Kind::Boolean, Optional, Fallback::Value("false"),
+            "Turn on extra debug information.";
+    }
+}
+
+/// The entry of a name, where this version knows it.
+pub(super) fn find(name: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|variable| variable.name == name)
+}
+
+/// Names that later versions give a meaning: they are not misspelt, but they have no effect yet.
+pub(super) const LATER: &[&str] = &[
+    "DATABRICKS_CLIENT_ID",
+    "DATABRICKS_CLIENT_SECRET",
+    "DATABRICKS_AUTH_TYPE",
+    "DATABRICKS_WORKSPACE_ID",
+    "DATABRICKS_ACCOUNT_ID",
+    "DATABRICKS_AZURE_RESOURCE_ID",
+    "DATABRICKS_OIDC_TOKEN",
+    "DATABRICKS_OIDC_TOKEN_ENV",
+    "DATABRICKS_OIDC_TOKEN_FILEPATH",
+    "ARM_TENANT_ID",
+    "ARM_CLIENT_ID",
+    "ARM_CLIENT_SECRET",
+    "ARM_ENVIRONMENT",
+    "ALLOWED_HOSTS",
+    "CA_BUNDLE",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "PRUNE",
+    "ON_DRIFT",
+    "RELEASES",
+    "PERMISSIONS",
+    "GIT_FOLDER",
+    "GIT_TOKEN",
+    "GIT_EMAIL",
+    "JOBS",
+    "VARS",
+    "GIT_SOURCE",
+    "UNSUPPORTED",
+    "ADOPT",
+    "ON_RERUN",
+    "PLAN",
+];
+
+/// Variables that hold a secret although this version has no use for them: they may be in the environment, and so in a
+/// file or an error text.
+pub(super) const OTHER_SECRETS: &[&str] = &[
+    "DATABRICKS_CLIENT_SECRET",
+    "ARM_CLIENT_SECRET",
+    "DATABRICKS_OIDC_TOKEN",
+    "GIT_TOKEN",
+    "BITBUCKET_STEP_OIDC_TOKEN",
+    "PIPELINES_JWT_TOKEN",
+    "BITBUCKET_ACCESS_TOKEN",
+    "ATLASSIAN_API_TOKEN",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_entry_fills_the_field_of_its_own_name() {
+        // envy lower-cases names, so a field that differs from its variable's name would stay empty for ever.
+        let pairs = VARIABLES.iter().map(|variable| (variable.name.to_owned(), format!("value of {}", variable.name)));
+        let raw: RawVariables = envy::from_iter(pairs).unwrap();
+        assert_eq!(raw.all().len(), VARIABLES.len());
+        for (given, variable) in raw.all().into_iter().zip(VARIABLES) {
+            assert_eq!(given.variable, *variable);
+            assert_eq!(given.value, Some(format!("value of {}", variable.name).as_str()));
+        }
+    }
+
+    #[test]
+    fn a_name_is_told_once_and_has_one_meaning() {
+        let names: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+        assert_eq!(names.len(), VARIABLES.len());
+        for later in LATER {
+            assert!(!names.contains(later), "{later}");
+        }
+    }
+
+    #[test]
+    fn a_default_is_one_of_the_choices_and_help_is_one_sentence() {
+        for variable in VARIABLES {
+            if let (Kind::Choice(names), Some(default)) = (variable.kind, variable.default_value()) {
+                assert!(names.contains(&default), "{}", variable.name);
+            }
+            assert!(variable.help.ends_with('.') && !variable.help.contains(". "), "{}", variable.name);
+            assert!(!variable.help.contains('|'), "{} would break the README's table", variable.name);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Whole readings: what a user typed, and all that is said about it.
+
+use super::{CONNECTION, Clone, assert_golden, rendered};
+use databricks_deploy::settings::{Action, OnPartialSuccess, OnTimeout, SecretScan, Settings};
+use std::time::Duration;
+
+/// Reads these variables beside those of the connection.
+fn with(variables: &[(&str, &str)]) -> String {
+    rendered(&Clone::new().read(CONNECTION.into_iter().chain(variables.iter().copied())))
+}
+
+fn valid(clone: &Clone, variables: &[(&str, &str)]) -> Settings {
+    let reading = clone.read(CONNECTION.into_iter().chain(variables.iter().copied()));
+    match reading.settings {
+        Ok(settings) => settings,
+        Err(problems) => panic!("{problems:#?}"),
+    }
+}
+
+#[test]
+fn little_is_needed_and_the_rest_has_defaults() {
+    let clone = Clone::new();
+    let settings =
+        valid(&clone, &[("LOCAL_PATH", "./notebooks"), ("BITBUCKET_BRANCH", "main"), ("RUN", " "), ("WAIT", "")]);
+    assert_eq!(settings.action, Action::Deploy);
+    assert_eq!(settings.host.as_str(), "https://dbc-1234.cloud.databricks.com/");
+    assert_eq!(settings.target.as_deref(), Some("main"));
+    assert_eq!(settings.workspace_path, None);
+    let files = settings.files.unwrap();
+    assert_eq!((files.local, files.shown.as_str()), (clone.path().join("notebooks"), "./notebooks"));
+    assert_eq!(files.clone_root, clone.path());
+    assert_eq!((files.include.len(), files.exclude.len(), files.secret_scan), (0, 0, SecretScan::Warn));
+    assert!(settings.run.is_empty() && settings.params.is_empty() && settings.run_cluster_id.is_none());
+    assert_eq!((settings.wait, settings.timeout), (true, Duration::from_secs(6600)));
+    assert_eq!((settings.on_timeout, settings.on_partial_success), (OnTimeout::Leave, OnPartialSuccess::Fail));
+    assert_eq!((settings.show_output, settings.debug), (false, false));
+    assert_eq!(settings.output_dir, clone.path().join("databricks-deploy"));
+}
+
+#[test]
+fn every_variable_arrives() {
+    let clone = Clone::new();
+    let settings = valid(
+        &clone,
+        &[
+            ("TARGET", "staging"),
+            ("WORKSPACE_PATH", "/Shared/etl/"),
+            ("LOCAL_PATH", "."),
+            ("INCLUDE", "dist/*.whl, conf/{a,b}.json"),
+            ("EXCLUDE_COUNT", "2"),
+            ("EXCLUDE_0", "*_test.py"),
+            ("EXCLUDE_1", "docs/"),
+            ("SECRET_SCAN", "OFF"),
+            ("RUN", "load, then transform\n./notebooks/check\n"),
+            ("PARAMS", r#"{"date": "2026-11-22", "full": true, "rate": 1.50}"#),
+            ("RUN_CLUSTER_ID", "0123-456789-abcdefgh"),
+            ("WAIT", "Yes"),
+            ("TIMEOUT", "1h30m"),
+            ("ON_TIMEOUT", "cancel"),
+            ("ON_PARTIAL_SUCCESS", "accept"),
+            ("SHOW_OUTPUT", "on"),
+            ("OUTPUT_DIR", "out"),
+            ("ACTION", "deploy"),
+            ("DEBUG", "1"),
+        ],
+    );
+    assert_eq!(settings.target.as_deref(), Some("staging"));
+    assert_eq!(settings.workspace_path.unwrap().as_str(), "/Workspace/Shared/etl");
+    let files = settings.files.unwrap();
+    assert_eq!(files.include, ["dist/*.whl", "conf/{a,b}.json"]);
+    assert_eq!(files.exclude, ["*_test.py", "docs/"]);
+    assert_eq!(files.secret_scan, SecretScan::Off);
+    assert_eq!(settings.run, ["load, then transform", "./notebooks/check"]);
+    let params: Vec<(&str, &str)> =
+        settings.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(params, [("date", "2026-11-22"), ("full", "true"), ("rate", "1.50")]);
+    assert_eq!(settings.run_cluster_id.as_deref(), Some("0123-456789-abcdefgh"));
+    assert_eq!((settings.wait, settings.timeout), (true, Duration::from_secs(5400)));
+    assert_eq!((settings.on_timeout, settings.on_partial_success), (OnTimeout::Cancel, OnPartialSuccess::Accept));
+    assert!(settings.show_output && settings.debug);
+    assert_eq!(settings.output_dir, clone.path().join("out"));
+}
+
+#[test]
+fn a_run_needs_no_files_and_no_target() {
+    let settings = valid(&Clone::new(), &[("ACTION", "run"), ("RUN", "nightly"), ("LOCAL_PATH", "not/there")]);
+    assert_eq!((settings.action, settings.target.is_none(), settings.files.is_none()), (Action::Run, true, true));
+}
+
+#[test]
+fn nothing_is_set() {
+    assert_golden("nothing-is-set.txt", &rendered(&Clone::new().read([])));
+}
+
+#[test]
+fn everything_is_wrong() {
+    assert_golden(
+        "everything-is-wrong.txt",
+        &rendered(&Clone::new().read([
+            ("DATABRICKS_HOST", "http://dbc-1234.cloud.databricks.com"),
+            ("DATABRICKS_TOKEN", "\"dapi00112233445566778899aabbccddeeff\""),
+            ("TARGET", "prod/eu"),
+            ("WORKSPACE_PATH", "Shared/etl"),
+            ("LOCAL_PATH", "notebook"),
+            ("INCLUDE", "conf/[a"),
+            ("EXCLUDE_COUNT", "2"),
+            ("EXCLUDE_0", "x"),
+            ("SECRET_SCAN", "wran"),
+            ("RUN", "nightly\n$JOB\nnightly"),
+            ("PARAMS", "date"),
+            ("RUN_CLUSTER_ID", "my cluster"),
+            ("WAIT", "maybe"),
+            ("TIMEOUT", "0"),
+            ("ON_TIMEOUT", "stop"),
+            ("ON_PARTIAL_SUCCESS", "acept"),
+            ("SHOW_OUTPUT", "2"),
+            ("OUTPUT_DIR", "/tmp/out"),
+            ("ACTION", "destroy"),
+            ("DEBUG", "tRUE"),
+        ])),
+    );
+}
+
+#[test]
+fn references_that_nobody_resolved() {
+    assert_golden(
+        "unresolved.txt",
+        &rendered(&Clone::new().read([
+            ("DATABRICKS_HOST", "${DATABRICKS_HOST}"),
+            ("DATABRICKS_TOKEN", "$DATABRICKS_TOKEN"),
+            ("LOCAL_PATH", "$FOLDER"),
+            ("RUN_COUNT", "2"),
+            ("RUN_0", "nightly"),
+            ("RUN_1", "${SECOND_JOB}"),
+            ("PARAMS", "date=$DATE"),
+            ("WAIT", "$WAIT"),
+        ])),
+    );
+}
+
+#[test]
+fn slips_and_names_of_later_versions() {
+    assert_golden(
+        "unknown-variables.txt",
+        &with(&[
+            ("RUN", "nightly"),
+            ("TARGETS", "production"),
+            ("local-path", "notebooks"),
+            ("RUNS_COUNT", "1"),
+            ("RUNS_0", "nightly"),
+            ("EXCLUDE_0", "*.md"),
+            ("DATABRICKS_CLIENT_ID", "01234567-89ab-cdef-0123-456789abcdef"),
+            ("DATABRICKS_CLIENT_SECRET", " "),
+            ("JOBS_COUNT", "1"),
+            ("JOBS_0", "jobs/*.yml"),
+            ("PRUNE", "all"),
+            ("https_proxy", "http://proxy:3128"),
+        ]),
+    );
+}
+
+#[test]
+fn tokens_in_the_wrong_place() {
+    let token = "dapi00112233445566778899aabbccddeeff";
+    let text = rendered(&Clone::new().read([
+        ("DATABRICKS_HOST", token),
+        ("DATABRICKS_TOKEN", "ATCTT3xFfGN00112233445566778899aabbccddeeff"),
+        ("TARGET", token),
+        ("WORKSPACE_PATH", token),
+        ("LOCAL_PATH", token),
+        ("EXCLUDE", "[dapi00112233445566778899aabbccddeeff"),
+        ("RUN", "dapi00112233445566778899aabbccddeeff\ndapi00112233445566778899aabbccddeeff"),
+        ("PARAMS", token),
+        ("TIMEOUT", token),
+        ("ACTION", token),
+    ]));
+    assert!(!text.contains("00112233"), "{text}");
+    assert_golden("tokens-in-the-wrong-place.txt", &text);
+}
+
+#[test]
+fn variables_that_contradict_each_other() {
+    let mut text = String::new();
+    for (title, variables) in [
+        ("nothing to do", vec![("TARGET", "x")]),
+        ("a run of nothing", vec![("ACTION", "run"), ("LOCAL_PATH", "notebooks")]),
+        ("parameters of nothing", vec![("LOCAL_PATH", "notebooks"), ("TARGET", "x"), ("PARAMS", "a=1")]),
+        ("a tag", vec![("LOCAL_PATH", "notebooks"), ("BITBUCKET_TAG", "v1")]),
+        ("a tag that runs only", vec![("RUN", "nightly"), ("BITBUCKET_TAG", "v1")]),
+        (
+            "a tag with an environment",
+            vec![
+                ("LOCAL_PATH", "notebooks"),
+                ("BITBUCKET_TAG", "v1"),
+                ("BITBUCKET_DEPLOYMENT_ENVIRONMENT", "production"),
+            ],
+        ),
+        ("a pull request", vec![("LOCAL_PATH", "notebooks"), ("BITBUCKET_PR_ID", "7"), ("BITBUCKET_BRANCH", "fix")]),
+        ("a laptop", vec![("LOCAL_PATH", "notebooks"), ("WORKSPACE_PATH", "/Shared/etl")]),
+        ("a notebook below nothing", vec![("ACTION", "run"), ("RUN", "./check")]),
+        ("output over input", vec![("LOCAL_PATH", "notebooks"), ("TARGET", "x"), ("OUTPUT_DIR", "./notebooks")]),
+        (
+            "without effect",
+            vec![
+                ("RUN", "nightly"),
+                ("RUN_CLUSTER_ID", "0123-456789-abcdefgh"),
+                ("INCLUDE", "*.md"),
+                ("WAIT", "false"),
+                ("ON_TIMEOUT", "cancel"),
+                ("SHOW_OUTPUT", "true"),
+            ],
+        ),
+        (
+            "the defaults of pipe.yml",
+            vec![
+                ("RUN", "nightly"),
+                ("WAIT", "false"),
+                ("ON_TIMEOUT", "leave"),
+                ("SHOW_OUTPUT", "false"),
+                ("SECRET_SCAN", "warn"),
+                ("INCLUDE", ""),
+            ],
+        ),
+    ] {
+        text.push_str(&format!("# {title}\n{}\n", with(&variables)));
+    }
+    assert_golden("contradictions.txt", &text);
+}
+
+#[test]
+fn an_address_from_the_browser_and_a_token_with_a_line_break() {
+    let text = rendered(&Clone::new().read([
+        ("DATABRICKS_HOST", "https://adb-12.3.azuredatabricks.net/jobs/77?o=12#tasks"),
+        ("DATABRICKS_TOKEN", "dapi00112233445566778899aabbccddeeff\n"),
+        ("RUN", "nightly"),
+    ]));
+    assert_golden("pasted.txt", &text);
+}
