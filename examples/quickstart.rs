@@ -93,7 +93,8 @@ fn pipe(host: &str, token: &str) -> Exit {
 
 /// A job of two notebooks, as it would stand in the workspace already.
 fn job(sandbox: &Sandbox, failing: bool) {
-    let notebook = |path: &str| json!({"notebook_path": format!("/Workspace/Shared/etl/{path}"), "source": "WORKSPACE"});
+    let notebook =
+        |path: &str| json!({"notebook_path": format!("/Workspace/Shared/etl/{path}"), "source": "WORKSPACE"});
     let id = sandbox.create_job(json!({
         "name": "nightly-etl",
         "parameters": [{"name": "day", "default": ""}],

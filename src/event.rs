@@ -2,7 +2,7 @@
 //!
 //! Texts in events are whole: a sink redacts them first and shortens them then, so that no half of a secret is left.
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use std::time::Duration;
 
 /// Something that happened and that a reader of the log may want to know.
@@ -202,6 +202,8 @@ pub struct RunReport {
     pub link: Option<String>,
     /// How that counts.
     pub ending: Ending,
+    /// What kind of bad end it is.
+    pub code: Option<Code>,
     /// In words: `succeeded`, `failed: …`.
     pub message: String,
     /// How long it was watched.

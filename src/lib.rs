@@ -146,8 +146,7 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
 
     // Plan: everything that can be wrong is found before anything is changed.
     let root = root(step, &me)?;
-    let resolved =
-        runs::resolve(step.workspace, step.settings, root.as_ref(), tree.as_ref(), step.events).await?;
+    let resolved = runs::resolve(step.workspace, step.settings, root.as_ref(), tree.as_ref(), step.events).await?;
 
     // Deploy.
     if let (Some(files), Some(tree), Some(root)) = (&step.settings.files, &tree, &root) {
@@ -247,7 +246,9 @@ fn root(step: &Step<'_>, me: &Me) -> Result<Option<WorkspacePath>, Stop> {
     WorkspacePath::parse(&path).map(Some).map_err(|why| {
         Stop::because(
             Exit::Settings,
-            Problem::new(Code::InvalidValue, format!("the default path `{path}` {why}")).at("WORKSPACE_PATH").hint("set it"),
+            Problem::new(Code::InvalidValue, format!("the default path `{path}` {why}"))
+                .at("WORKSPACE_PATH")
+                .hint("set it"),
         )
     })
 }
@@ -272,7 +273,8 @@ fn interrupted(outcome: &Outcome) -> Stop {
         if outcome.running.is_empty() {
             problem
         } else {
-            let runs: Vec<String> = outcome.running.iter().map(|run| format!("run {} of {}", run.id, run.name)).collect();
+            let runs: Vec<String> =
+                outcome.running.iter().map(|run| format!("run {} of {}", run.id, run.name)).collect();
             problem.hint(format!("still going: {}", runs.join(", ")))
         },
     )

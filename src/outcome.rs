@@ -23,7 +23,14 @@ pub struct Outcome {
 
 impl Default for Outcome {
     fn default() -> Outcome {
-        Outcome { exit: Exit::Done, deployed: None, running: Vec::new(), runs: Vec::new(), problems: Vec::new(), warnings: Vec::new() }
+        Outcome {
+            exit: Exit::Done,
+            deployed: None,
+            running: Vec::new(),
+            runs: Vec::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 }
 

@@ -122,7 +122,11 @@ mod tests {
     #[test]
     fn the_user_agent_ties_the_audit_log_to_a_build() {
         let environment = Environment::new(
-            [("BITBUCKET_REPO_FULL_NAME", "acme/etl jobs"), ("BITBUCKET_BUILD_NUMBER", "7"), ("BITBUCKET_COMMIT", "abc")],
+            [
+                ("BITBUCKET_REPO_FULL_NAME", "acme/etl jobs"),
+                ("BITBUCKET_BUILD_NUMBER", "7"),
+                ("BITBUCKET_COMMIT", "abc"),
+            ],
             "/",
         );
         let agent = Pipeline::read(&environment).user_agent("1.2.3");

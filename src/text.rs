@@ -134,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_text_from_elsewhere_can_neither_colour_nor_forge_lines() {
-        assert_eq!(plain("\u{1b}[0;31mZeroDivisionError\u{1b}[0m: division\r\nby\tzero"), "ZeroDivisionError: division\nby\tzero");
+        assert_eq!(
+            plain("\u{1b}[0;31mZeroDivisionError\u{1b}[0m: division\r\nby\tzero"),
+            "ZeroDivisionError: division\nby\tzero"
+        );
         assert_eq!(plain("\u{1b}]8;;http://evil\u{7}link\u{1b}]8;;\u{7}"), "link");
         assert_eq!(one_line("a\n✔ Done.\u{1b}[32m"), "a ✔ Done.");
     }

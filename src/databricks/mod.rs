@@ -10,8 +10,8 @@ pub mod status;
 
 use crate::http::{Body, Call, Class, Client, Method, Repeat};
 use error::Error;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// A workspace that answers. Cheap to clone.

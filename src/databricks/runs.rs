@@ -186,8 +186,7 @@ impl Workspace {
             job_parameters: &run.job_parameters,
             notebook_params: &run.notebook_params,
         };
-        let triggered: WireTriggered =
-            self.post(Class::Runs, Repeat::ByToken, "/api/2.2/jobs/run-now", &body).await?;
+        let triggered: WireTriggered = self.post(Class::Runs, Repeat::ByToken, "/api/2.2/jobs/run-now", &body).await?;
         Ok(triggered.run_id)
     }
 

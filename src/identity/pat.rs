@@ -1,8 +1,8 @@
 //! A personal access token: sent as it is, and of no further use once it is refused.
 
+use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use crate::http::{Authorize, Signing};
 use crate::secrets::Secret;
-use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 /// Signs with a token that never changes.
 pub(super) struct Pat {

@@ -74,11 +74,9 @@ impl Console {
             Event::DeployBegan { from, to, counts } => {
                 self.info(&format!("Deploying {} from {from} to {to}", contents(counts)));
             }
-            Event::DeployProgress { done, total } => self.info(&format!(
-                "{} of {} uploaded",
-                text::thousands(*done as u64),
-                text::thousands(*total as u64)
-            )),
+            Event::DeployProgress { done, total } => {
+                self.info(&format!("{} of {} uploaded", text::thousands(*done as u64), text::thousands(*total as u64)))
+            }
             Event::Deployed { to, counts, elapsed } => self.line(
                 Style::Success,
                 &format!(
@@ -136,7 +134,8 @@ impl Console {
             Ending::Succeeded | Ending::Triggered => Style::Success,
             Ending::Failed | Ending::Cancelled | Ending::WaitEnded => Style::Failure,
         };
-        self.line(style, &format!("{name} {}{after}", report.message));
+        let code = report.code.map(|code| format!(" [{}]", code.as_str())).unwrap_or_default();
+        self.line(style, &format!("{name} {}{after}{code}", report.message));
         if let (Style::Failure, Some(link)) = (style, &report.link) {
             self.info(&format!("Open the run: {link}"));
         }
@@ -174,10 +173,9 @@ impl Console {
         match (problems.len(), exit) {
             (0, _) => {}
             (1, Exit::Settings) => self.line(Style::Failure, "A setting or a file is wrong; nothing was changed:"),
-            (number, Exit::Settings) => self.line(
-                Style::Failure,
-                &format!("{number} settings or files are wrong; nothing was changed:"),
-            ),
+            (number, Exit::Settings) => {
+                self.line(Style::Failure, &format!("{number} settings or files are wrong; nothing was changed:"))
+            }
             _ => {}
         }
         for problem in problems {

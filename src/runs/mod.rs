@@ -55,6 +55,7 @@ pub async fn run(context: &Context<'_>, resolved: &[Resolved]) -> Result<(), Sto
                 run: triggered.label,
                 job_id: triggered.job_id,
                 ending: Ending::Triggered,
+                code: None,
                 message: "was triggered; nobody waits for it, because `WAIT` is `false`".to_owned(),
                 elapsed: std::time::Duration::ZERO,
             }));

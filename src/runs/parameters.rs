@@ -50,7 +50,9 @@ pub(super) fn map(job: &Job, params: &[(String, String)]) -> Result<Parameters, 
     Err(vec![
         Problem::new(
             Code::ParametersNotAccepted,
-            format!("`PARAMS` cannot reach it: it defines no job parameters, and not all its tasks are notebooks ({why})"),
+            format!(
+                "`PARAMS` cannot reach it: it defines no job parameters, and not all its tasks are notebooks ({why})"
+            ),
         )
         .at(place())
         .hint("define the parameters in the job, or leave `PARAMS` out"),

@@ -173,9 +173,12 @@ impl Finder<'_> {
                     })
                     .collect();
                 Err(Miss::problem(
-                    Problem::new(Code::AmbiguousJob, format!("{} jobs have this name: {}", list.len(), list.join(", ")))
-                        .at(format!("RUN: `{entry}`"))
-                        .hint("give the id of the one that you mean"),
+                    Problem::new(
+                        Code::AmbiguousJob,
+                        format!("{} jobs have this name: {}", list.len(), list.join(", ")),
+                    )
+                    .at(format!("RUN: `{entry}`"))
+                    .hint("give the id of the one that you mean"),
                 ))
             }
         }
@@ -191,7 +194,8 @@ impl Finder<'_> {
         let path = match (entry.strip_prefix("./"), self.root) {
             (Some(below), Some(root)) => WorkspacePath::parse(&format!("{root}/{below}")),
             (Some(_), None) => {
-                let problem = wrong("a path that starts with `./` is meant below `WORKSPACE_PATH`, which is unknown".into());
+                let problem =
+                    wrong("a path that starts with `./` is meant below `WORKSPACE_PATH`, which is unknown".into());
                 return Err(Miss::problem(problem.hint("set `WORKSPACE_PATH`, or `TARGET`")));
             }
             (None, _) => WorkspacePath::parse(entry),
@@ -208,11 +212,7 @@ impl Finder<'_> {
     }
 
     /// Looks in what is going to be deployed. `None` where the path is not below the target, or nothing is deployed.
-    fn in_tree(
-        &self,
-        entry: &str,
-        path: &WorkspacePath,
-    ) -> Option<Result<(WorkspacePath, Option<Language>), Problem>> {
+    fn in_tree(&self, entry: &str, path: &WorkspacePath) -> Option<Result<(WorkspacePath, Option<Language>), Problem>> {
         let (root, tree) = (self.root?, self.tree?);
         let below = path.as_str().strip_prefix(root.as_str())?.strip_prefix('/')?;
         let wrong = |message: &str| Problem::new(Code::NotFound, message).at(format!("RUN: `{entry}`"));
@@ -220,7 +220,8 @@ impl Finder<'_> {
             let problem = wrong("no notebook of this path is deployed");
             let name = below.rsplit('/').next().unwrap_or(below);
             let namesake = tree.files.iter().find(|file| {
-                is_notebook(file.kind) && file.remote.rsplit('/').next().is_some_and(|other| other.eq_ignore_ascii_case(name))
+                is_notebook(file.kind)
+                    && file.remote.rsplit('/').next().is_some_and(|other| other.eq_ignore_ascii_case(name))
             });
             return Some(Err(match namesake {
                 Some(file) => problem.hint(format!("did you mean `./{}`?", file.remote)),
@@ -231,8 +232,9 @@ impl Finder<'_> {
             Kind::SourceNotebook(language) | Kind::JupyterNotebook(language) => {
                 Ok((root.join(&file.remote), Some(language)))
             }
-            Kind::Dashboard | Kind::File => Err(wrong("this is a file, not a notebook")
-                .hint("a source notebook starts with the line `# Databricks notebook source` (`//` in Scala, `--` in SQL)")),
+            Kind::Dashboard | Kind::File => Err(wrong("this is a file, not a notebook").hint(
+                "a source notebook starts with the line `# Databricks notebook source` (`//` in Scala, `--` in SQL)",
+            )),
         })
     }
 

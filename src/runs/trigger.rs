@@ -96,8 +96,11 @@ fn build(context: &Context<'_>) -> String {
 
 /// The notebook's name as a task key: letters, digits, `_` and `-`, at most 100.
 fn task_key(name: &str) -> String {
-    let key: String =
-        name.chars().map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' }).take(100).collect();
+    let key: String = name
+        .chars()
+        .map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' })
+        .take(100)
+        .collect();
     if key.is_empty() { "notebook".to_owned() } else { key }
 }
 

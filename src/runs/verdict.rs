@@ -127,9 +127,7 @@ fn end(status: &Status, partial: OnPartialSuccess) -> End {
             let skipped = matches!(status.life_cycle, Some(LifeCycle::Skipped))
                 || matches!(
                     status.result,
-                    Some(
-                        ResultState::Excluded | ResultState::Disabled | ResultState::MaximumConcurrentRunsReached
-                    )
+                    Some(ResultState::Excluded | ResultState::Disabled | ResultState::MaximumConcurrentRunsReached)
                 );
             End { class: Class::Cancelled, words: words(status, if skipped { "did not run" } else { "was cancelled" }) }
         }

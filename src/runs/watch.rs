@@ -184,16 +184,17 @@ impl Watch<'_> {
             problem.code = Code::IdentityLost;
         }
         problem.link = self.link.clone();
-        let ending = Ending::WaitEnded;
-        self.context.events.emit(Event::RunEnded(self.report(ending, "is not watched any longer".to_owned())));
+        let message = "is not watched any longer".to_owned();
+        self.context.events.emit(Event::RunEnded(self.report(Ending::WaitEnded, Some(problem.code), message)));
         Err(Stop::because(if lost { Exit::Identity } else { Exit::WaitEnded }, problem))
     }
 
     async fn ended(&mut self, run: &Run, end: End) -> Ending {
-        let ending = match end.class {
-            Class::Succeeded => Ending::Succeeded,
-            Class::Failed | Class::Disagrees => Ending::Failed,
-            Class::Cancelled => Ending::Cancelled,
+        let (ending, code) = match end.class {
+            Class::Succeeded => (Ending::Succeeded, None),
+            Class::Failed => (Ending::Failed, Some(Code::RunFailed)),
+            Class::Disagrees => (Ending::Failed, Some(Code::StatusDisagrees)),
+            Class::Cancelled => (Ending::Cancelled, Some(Code::RunCancelled)),
         };
         if ending == Ending::Succeeded {
             if self.context.settings.show_output {
@@ -206,7 +207,7 @@ impl Watch<'_> {
             Some(said) if ending != Ending::Succeeded => format!("{}: {}", end.words, text::one_line(said)),
             _ => end.words,
         };
-        self.context.events.emit(Event::RunEnded(self.report(ending, message)));
+        self.context.events.emit(Event::RunEnded(self.report(ending, code, message)));
         ending
     }
 
@@ -237,7 +238,7 @@ impl Watch<'_> {
                 }
             }
         };
-        self.context.events.emit(Event::RunEnded(self.report(Ending::WaitEnded, message)));
+        self.context.events.emit(Event::RunEnded(self.report(Ending::WaitEnded, Some(Code::WaitEnded), message)));
         Ending::WaitEnded
     }
 
@@ -258,12 +259,13 @@ impl Watch<'_> {
         None
     }
 
-    fn report(&self, ending: Ending, message: String) -> RunReport {
+    fn report(&self, ending: Ending, code: Option<Code>, message: String) -> RunReport {
         RunReport {
             run: self.triggered.label.clone(),
             job_id: self.triggered.job_id,
             link: self.link.clone(),
             ending,
+            code,
             message,
             elapsed: self.began.elapsed(),
         }

@@ -54,4 +54,10 @@ pub struct LocalTree {
     /// What does not stop the deploy but should be said.
     pub warnings: Vec<Problem>,
 }
-pub fn read(_: &crate::settings::Files, _: &std::path::Path, _: &[crate::secrets::Secret]) -> Result<LocalTree, Vec<Problem>> { Ok(LocalTree::default()) }
+pub fn read(
+    _: &crate::settings::Files,
+    _: &std::path::Path,
+    _: &[crate::secrets::Secret],
+) -> Result<LocalTree, Vec<Problem>> {
+    Ok(LocalTree::default())
+}
