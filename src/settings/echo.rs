@@ -5,7 +5,7 @@ use crate::secrets::{Secret, shapes::looks_like_token};
 /// Longer values are cut: a message is one line of a log.
 const LONGEST: usize = 80;
 /// A secret of fewer bytes is found in too many innocent texts to be looked for inside them.
-const SHORTEST_INSIDE: usize = 4;
+const SHORTEST_INSIDE: usize = 8;
 /// A text of fewer bytes tells too little of a secret it happens to be a part of.
 const SHORTEST_PART: usize = 8;
 

@@ -71,10 +71,10 @@ fn value(
     let items = items(environment, name);
     match count {
         None | Some("0") => {
-            if let Some((index, _)) = items.first_key_value().filter(|_| own.is_none()) {
+            if let Some((index, _)) = items.first_key_value() {
                 warnings.push(
                     Problem::new(
-                        Code::InvalidValue,
+                        Code::NoEffect,
                         format!("`{name}_{index}` has no effect, because `{name}_COUNT` does not count it"),
                     )
                     .at(name)
@@ -133,7 +133,7 @@ fn later(environment: &Environment, name: &str) -> Option<Problem> {
     let lower = if name.ends_with("_PROXY") { environment.get(&name.to_ascii_lowercase()) } else { None };
     environment.get(name).or(count).or(lower)?;
     Some(
-        Problem::new(Code::UnknownVariable, format!("has no effect: version {VERSION} does not know it"))
+        Problem::new(Code::NoEffect, format!("has no effect: version {VERSION} does not know it"))
             .at(name)
             .hint("leave it out, or use a version whose README lists it"),
     )

@@ -132,7 +132,7 @@ fn address(reader: &mut Reader<'_>, given: Given<'_>) -> Read<url::Url> {
     if address.shortened {
         let message = format!("only `{}` of it is used", address.url.as_str().trim_end_matches('/'));
         let hint = "leave out what follows the name of the host";
-        reader.warn(given, Problem::new(Code::InvalidValue, message).hint(hint));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
     Ok(address.url)
 }
@@ -141,7 +141,7 @@ fn login(reader: &mut Reader<'_>, given: Given<'_>) -> Read<Login> {
     let Some(text) = reader.text(given)? else { return missing(reader, given) };
     if text.trim() != text {
         let message = "has blanks or line breaks around it, which are left out";
-        reader.warn(given, Problem::new(Code::InvalidValue, message).hint("store the variable again without them"));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint("store the variable again without them"));
     }
     match token(text.trim()) {
         Ok(token) => Ok(Login::Token(token)),
@@ -248,7 +248,7 @@ fn runs_only(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String], has_pa
         && raw.run_cluster_id().value.is_some()
     {
         let message = "has no effect: `RUN` names no notebook by its path, and a job has a cluster of its own";
-        reader.warn(raw.run_cluster_id(), Problem::new(Code::ConflictingVariables, message).hint("leave it out"));
+        reader.warn(raw.run_cluster_id(), Problem::new(Code::NoEffect, message).hint("leave it out"));
     }
 }
 
@@ -256,7 +256,7 @@ fn without_effect(reader: &mut Reader<'_>, given: Given<'_>, other: &str) {
     if given.value.is_some() {
         let message = format!("has no effect without `{other}`");
         let hint = format!("set `{other}`, or leave it out");
-        reader.warn(given, Problem::new(Code::ConflictingVariables, message).hint(hint));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
 }
 
@@ -266,6 +266,6 @@ fn waiting_only(reader: &mut Reader<'_>, raw: &RawVariables, on_timeout: OnTimeo
     for (given, _) in chosen.into_iter().filter(|(_, chosen)| *chosen) {
         let message = "has no effect, because `WAIT` is `false`";
         let hint = "let the pipe wait, or leave it out";
-        reader.warn(given, Problem::new(Code::ConflictingVariables, message).hint(hint));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
 }
