@@ -86,6 +86,7 @@ codes! {
     UnknownVariable "unknown-variable" "A variable is one edit away from one that this pipe knows";
     NotUnicode "not-unicode" "A variable's value is not UTF-8";
     ConflictingVariables "conflicting-variables" "Two variables contradict each other";
+    NoEffect "no-effect" "A variable, or a part of its value, has no effect";
     // Local files
     NoSuchFolder "no-such-folder" "`LOCAL_PATH` is not a folder in the clone";
     EmptyTree "empty-tree" "No file is left to deploy";

@@ -60,14 +60,15 @@ fn user_and_password(proxy: &str) -> Vec<String> {
     // The password may hold an unencoded `/` or `@` where the address was typed by hand.
     let Some((user_info, _)) = authority.rsplit_once('@') else { return Vec::new() };
     let user_info = user_info.trim();
-    let password = user_info.split_once(':').map_or("", |(_, password)| password);
+    // A user alone is no secret.
+    let Some((_, password)) = user_info.split_once(':').filter(|(_, password)| !password.is_empty()) else {
+        return Vec::new();
+    };
     let decoded = url::form_urlencoded::parse(format!("p={}", password.replace('+', "%2B")).as_bytes())
         .next()
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default();
-    let mut found = vec![user_info.to_owned(), password.to_owned(), decoded];
-    found.retain(|form| !form.is_empty());
-    found
+    vec![user_info.to_owned(), password.to_owned(), decoded]
 }
 
 #[cfg(test)]
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn what_is_none_is_left_out() {
         let none: [&str; 0] = [];
-        assert_eq!(found(&[("DATABRICKS_TOKEN", "  "), ("TARGET", "x"), ("HTTP_PROXY", "http://proxy:80")]), none);
+        assert_eq!(found(&[("DATABRICKS_TOKEN", "  "), ("TARGET", "x"), ("HTTP_PROXY", "http://me@proxy:80")]), none);
         assert_eq!(found(&[("DATABRICKS_TOKEN", "$DATABRICKS_TOKEN")]), none);
         assert_eq!(found(&[("DATABRICKS_TOKEN", "$ecret_pass")]), ["$ecret_pass"], "it may be a secret all the same");
     }

@@ -5,12 +5,12 @@ use crate::secrets::{Secret, shapes::looks_like_token};
 /// Longer values are cut: a message is one line of a log.
 const LONGEST: usize = 80;
 /// A secret of fewer bytes is found in too many innocent texts to be looked for inside them.
-const SHORTEST_INSIDE: usize = 4;
+const SHORTEST_INSIDE: usize = 8;
 /// A text of fewer bytes tells too little of a secret it happens to be a part of.
 const SHORTEST_PART: usize = 8;
 
 /// What stands for a value that must not be seen.
-pub(super) const HIDDEN: &str = "(not shown: it looks like a token)";
+const HIDDEN: &str = "(not shown: it looks like a token)";
 
 /// Shows parts of one variable's value, or none of it.
 #[derive(Clone, Copy)]
@@ -30,9 +30,14 @@ impl<'s> Echo<'s> {
         self.hidden
     }
 
+    /// Whether `part` must not be seen.
+    pub(super) fn hides(&self, part: &str) -> bool {
+        self.hidden || is_sensitive(part, self.secrets)
+    }
+
     /// `part` in backticks, escaped and cut; or the words that stand for it.
     pub(super) fn show(&self, part: &str) -> String {
-        if self.hidden || is_sensitive(part, self.secrets) {
+        if self.hides(part) {
             return HIDDEN.into();
         }
         let mut shown = String::from("`");

@@ -67,10 +67,7 @@ pub(super) fn local(text: &str, place: &Place, echo: Echo<'_>) -> Result<PathBuf
             }
         });
     }
-    // A link in the clone may lead anywhere.
-    if let (Ok(real), Ok(root)) = (path.canonicalize(), place.clone_root.canonicalize())
-        && !real.starts_with(&root)
-    {
+    if leads_out(&path, place) {
         return Err(wrong("is a link that leads out of the clone").hint("name a folder of the repository"));
     }
     Ok(path)
@@ -83,6 +80,13 @@ pub(super) fn output(text: &str, place: &Place, local: Option<&Path>, echo: Echo
         return Err(Problem::new(Code::InvalidValue, format!("{} is a file, not a folder", echo.show(text)))
             .hint("name a folder; it is made if it is not there"));
     }
+    if leads_out(&path, place) {
+        return Err(Problem::new(
+            Code::InvalidValue,
+            format!("{} is a link that leads out of the clone", echo.show(text)),
+        )
+        .hint("name a folder of the repository"));
+    }
     if local.is_some_and(|local| local.starts_with(&path)) {
         return Err(Problem::new(
             Code::ConflictingVariables,
@@ -91,6 +95,15 @@ pub(super) fn output(text: &str, place: &Place, local: Option<&Path>, echo: Echo
         .hint("name a folder beside or below `LOCAL_PATH`; the default is `databricks-deploy`"));
     }
     Ok(path)
+}
+
+/// Whether what is there of `path` is outside the clone: a link in the clone may lead anywhere.
+fn leads_out(path: &Path, place: &Place) -> bool {
+    let Some(there) = path.ancestors().find(|part| part.exists()) else { return false };
+    match (there.canonicalize(), place.clone_root.canonicalize()) {
+        (Ok(real), Ok(root)) => !real.starts_with(&root),
+        _ => false,
+    }
 }
 
 /// A folder that is there and whose name is close to the first part of `path` that is not, as it would be written.
@@ -184,6 +197,7 @@ mod tests {
         assert_eq!(read("."), Err(Code::ConflictingVariables));
         assert_eq!(read("../x"), Err(Code::InvalidValue));
         assert_eq!(read("README.md"), Err(Code::InvalidValue));
+        assert_eq!(read("out/reports"), Err(Code::InvalidValue));
         assert!(output(".", &place, None, Echo::new(".", &[])).is_ok());
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Address {
 pub(super) fn host(text: &str, echo: Echo<'_>) -> Result<Address, Problem> {
     let wrong = |message: String| Problem::new(Code::InvalidValue, message).hint(HINT);
     if echo.hides_all() && !has_user_info(text) {
-        return Err(wrong("is not an address: it looks like a token (not shown)".into()));
+        return Err(wrong("not an address: it looks like a token (not shown)".into()));
     }
     if has_user_info(text) {
         return Err(Problem::new(Code::InvalidValue, "has a user or a password before an `@` (not shown)")
@@ -166,6 +166,6 @@ mod tests {
         }
         let secrets = [Secret::new("hunter2hunter2")];
         let problem = host("hunter2hunter2", Echo::new("hunter2hunter2", &secrets)).unwrap_err();
-        assert_eq!(problem.message, "is not an address: it looks like a token (not shown)");
+        assert_eq!(problem.message, "not an address: it looks like a token (not shown)");
     }
 }

@@ -31,7 +31,9 @@ pub(super) fn meant(name: &str) -> Option<&'static Variable> {
     VARIABLES.iter().find(|variable| squash(variable.name) == typed).or_else(|| {
         VARIABLES.iter().find(|variable| {
             let known = squash(variable.name);
-            strsim::osa_distance(&known, &typed) == 1 && (known.len() > SHORT || still_reads_as(&known, &typed))
+            known.len().abs_diff(typed.len()) <= 1
+                && strsim::osa_distance(&known, &typed) == 1
+                && (known.len() > SHORT || still_reads_as(&known, &typed))
         })
     })
 }

@@ -1,9 +1,8 @@
 //! The environment as `RawVariables`: blank values left out, lists in one spelling. What cannot be brought into it is
 //! told here.
 
-use super::echo::escape;
 use super::near_miss::item_of;
-use super::parse::{array_of_texts, unresolved, unresolved_problem};
+use super::parse::array_of_texts;
 use super::variables::{LATER, RawVariables, VARIABLES, Variable};
 use crate::pipeline::Environment;
 use crate::problem::{Code, Problem};
@@ -64,7 +63,7 @@ fn value(
         let is_array = count.is_some_and(|count| count.parse::<u32>().is_ok())
             && environment.variables.contains_key(&format!("{name}_0"));
         if is_array && own.is_none() {
-            return Err(Problem::new(Code::InvalidValue, "is given as a list, but takes one value")
+            return Err(Problem::new(Code::InvalidValue, "given as a list, but takes one value")
                 .hint(format!("write `{name}: \"…\"` without brackets or dashes")));
         }
         return Ok(own);
@@ -72,10 +71,10 @@ fn value(
     let items = items(environment, name);
     match count {
         None | Some("0") => {
-            if let Some((index, _)) = items.first_key_value().filter(|_| own.is_none()) {
+            if let Some((index, _)) = items.first_key_value() {
                 warnings.push(
                     Problem::new(
-                        Code::InvalidValue,
+                        Code::NoEffect,
                         format!("`{name}_{index}` has no effect, because `{name}_COUNT` does not count it"),
                     )
                     .at(name)
@@ -107,9 +106,6 @@ fn items<'e>(environment: &'e Environment, name: &str) -> BTreeMap<usize, &'e st
 fn counted<'e>(name: &str, count: &str, items: &BTreeMap<usize, &'e str>) -> Result<Vec<&'e str>, Problem> {
     let hint =
         format!("Bitbucket sets `{name}_COUNT` and `{name}_0`, … from an array; give the list in `{name}` itself");
-    if let Some(missing) = unresolved(count) {
-        return Err(unresolved_problem(&format!("`{name}_COUNT` is "), &format!("`{}`", escape(count)), Some(missing)));
-    }
     let Ok(number) = count.parse::<usize>() else {
         return Err(Problem::new(Code::InvalidValue, format!("`{name}_COUNT` is not a number")).hint(hint));
     };
@@ -137,7 +133,7 @@ fn later(environment: &Environment, name: &str) -> Option<Problem> {
     let lower = if name.ends_with("_PROXY") { environment.get(&name.to_ascii_lowercase()) } else { None };
     environment.get(name).or(count).or(lower)?;
     Some(
-        Problem::new(Code::UnknownVariable, format!("version {} does not know it: it has no effect", VERSION))
+        Problem::new(Code::NoEffect, format!("has no effect: version {VERSION} does not know it"))
             .at(name)
             .hint("leave it out, or use a version whose README lists it"),
     )
@@ -193,6 +189,6 @@ mod tests {
     #[test]
     fn an_array_for_one_value_is_a_mistake() {
         let raw = read(&Environment::new([("TARGET_COUNT", "1"), ("TARGET_0", "x")], "/"));
-        assert_eq!(raw.problems[0].to_string(), "TARGET: is given as a list, but takes one value [invalid-value]");
+        assert_eq!(raw.problems[0].to_string(), "TARGET: given as a list, but takes one value [invalid-value]");
     }
 }

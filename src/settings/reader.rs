@@ -2,7 +2,7 @@
 
 use super::choices::Spelled;
 use super::custody::is_public;
-use super::echo::{Echo, HIDDEN};
+use super::echo::Echo;
 use super::parse::{self, unresolved, unresolved_problem};
 use super::raw::Raw;
 use super::variables::{Given, Kind, Split};
@@ -56,8 +56,8 @@ impl<'s> Reader<'s> {
                 // Of a secret only a name is shown that everybody knows: anything else may be the secret itself.
                 let known = !given.variable.is_secret() || is_public(missing);
                 let shown = if known { self.echo(given).show(text.trim()) } else { "`$…`".to_owned() };
-                let missing = Some(missing).filter(|_| known && shown != HIDDEN);
-                self.fail(given, unresolved_problem("is ", &shown, missing))
+                let missing = Some(missing).filter(|_| known && !self.echo(given).hides_all());
+                self.fail(given, unresolved_problem("", &shown, missing))
             }
         }
     }
@@ -78,7 +78,11 @@ impl<'s> Reader<'s> {
     }
 
     /// The text, or the table's default, read by `parse`.
-    fn or_default<T>(&mut self, given: Given<'_>, parse: impl FnOnce(&str, Echo<'s>) -> Result<T, Problem>) -> Read<T> {
+    pub(super) fn or_default<T>(
+        &mut self,
+        given: Given<'_>,
+        parse: impl FnOnce(&str, Echo<'s>) -> Result<T, Problem>,
+    ) -> Read<T> {
         let value = given.value.or(given.variable.default_value());
         match self.parsed(Given { value, ..given }, parse)? {
             Some(value) => Ok(value),
@@ -99,17 +103,44 @@ impl<'s> Reader<'s> {
         self.or_default(given, parse::choice)
     }
 
-    /// The text or the default, read by `parse`.
-    pub(super) fn folder<T>(
-        &mut self,
-        given: Given<'_>,
-        parse: impl FnOnce(&str, Echo<'s>) -> Result<T, Problem>,
-    ) -> Read<T> {
-        self.or_default(given, parse)
+    /// The items of a list of names in which each may stand once.
+    pub(super) fn names(&mut self, given: Given<'_>) -> Read<Vec<String>> {
+        let mut first = HashMap::new();
+        self.list(given, |number, item, echo| {
+            let earlier = *first.entry(item.to_owned()).or_insert(number);
+            if earlier != number {
+                let message = format!("item {number} repeats item {earlier}: {}", echo.show(item));
+                let hint = "name each job once; to run one with several parameters use several steps";
+                return Some(Problem::new(Code::InvalidValue, message).hint(hint));
+            }
+            item.chars().any(char::is_control).then(|| {
+                let message = format!("item {number} has a control character in it: {}", echo.show(item));
+                Problem::new(Code::InvalidValue, message).hint("name one job an item")
+            })
+        })
     }
 
-    /// The items of a list; none of them is an unresolved reference.
-    pub(super) fn list(&mut self, given: Given<'_>) -> Read<Vec<String>> {
+    /// The items of a list of file patterns, each of which can be matched.
+    pub(super) fn patterns(&mut self, given: Given<'_>) -> Read<Vec<String>> {
+        self.list(given, |number, item, echo| {
+            if item.starts_with('!') {
+                let message = format!("item {number}, {}, starts with `!`", echo.show(item));
+                let hint = "`INCLUDE` adds files back and `EXCLUDE` leaves them out: move the pattern to the other one";
+                return Some(Problem::new(Code::InvalidValue, message).hint(hint));
+            }
+            let error = GlobBuilder::new(item).literal_separator(true).build().err()?;
+            let message = format!("item {number}, {}, is not a pattern: {}", echo.show(item), error.kind());
+            let hint = "patterns are those of `.gitignore`: `*`, `**`, `?`, `[a-z]`, `{a,b}`";
+            Some(Problem::new(Code::InvalidValue, message).hint(hint))
+        })
+    }
+
+    /// The items of a list, all of which pass `check`; it is given an item's number, counted from one.
+    fn list(
+        &mut self,
+        given: Given<'_>,
+        mut check: impl FnMut(usize, &str, Echo<'s>) -> Option<Problem>,
+    ) -> Read<Vec<String>> {
         let split = match given.variable.kind {
             Kind::List(split) => split,
             _ => Split::Lines,
@@ -117,66 +148,36 @@ impl<'s> Reader<'s> {
         let items = self.parsed(given, |text, _| parse::list(text, split))?.unwrap_or_default();
         let echo = self.echo(given);
         let mut read = Ok(());
-        for (index, item) in items.iter().enumerate() {
-            if let Some(missing) = unresolved(item) {
-                let shown = echo.show(item);
-                let missing = Some(missing).filter(|_| shown != HIDDEN);
-                read = self.fail(given, unresolved_problem(&format!("item {} is ", index + 1), &shown, missing));
-            }
-        }
-        read.map(|()| items)
-    }
-
-    /// The items of a list in which each may stand once.
-    pub(super) fn unique_list(&mut self, given: Given<'_>) -> Read<Vec<String>> {
-        let items = self.list(given)?;
-        let echo = self.echo(given);
-        let mut first = HashMap::new();
-        let mut read = Ok(());
-        for (index, item) in items.iter().enumerate() {
-            let earlier = *first.entry(item.as_str()).or_insert(index);
-            if earlier != index {
-                let message = format!("item {} repeats item {}: {}", index + 1, earlier + 1, echo.show(item));
-                let hint = "name each job once; to run one with several parameters use several steps";
-                read = self.fail(given, Problem::new(Code::InvalidValue, message).hint(hint));
-            } else if item.chars().any(char::is_control) {
-                let message = format!("item {} has a control character in it: {}", index + 1, echo.show(item));
-                read = self.fail(given, Problem::new(Code::InvalidValue, message).hint("name one job an item"));
-            }
-        }
-        read.map(|()| items)
-    }
-
-    /// The items of a list of file patterns, each of which can be matched.
-    pub(super) fn patterns(&mut self, given: Given<'_>) -> Read<Vec<String>> {
-        let items = self.list(given)?;
-        let echo = self.echo(given);
-        let mut read = Ok(());
-        for (index, item) in items.iter().enumerate() {
-            let number = index + 1;
-            if item.starts_with('!') {
-                let message = format!("item {number}, {}, starts with `!`", echo.show(item));
-                let hint = "`INCLUDE` adds files back and `EXCLUDE` leaves them out: move the pattern to the other one";
-                read = self.fail(given, Problem::new(Code::InvalidValue, message).hint(hint));
-            } else if let Err(error) = GlobBuilder::new(item).literal_separator(true).build() {
-                let message = format!("item {number}, {}, is not a pattern: {}", echo.show(item), error.kind());
-                let hint = "patterns are those of `.gitignore`: `*`, `**`, `?`, `[a-z]`, `{a,b}`";
-                read = self.fail(given, Problem::new(Code::InvalidValue, message).hint(hint));
+        for (number, item) in (1..).zip(&items) {
+            let problem = match unresolved(item) {
+                Some(missing) => {
+                    let missing = Some(missing).filter(|_| !echo.hides(item));
+                    Some(unresolved_problem(&format!("item {number} is "), &echo.show(item), missing))
+                }
+                None => check(number, item, echo),
+            };
+            if let Some(problem) = problem {
+                read = self.fail(given, problem);
             }
         }
         read.map(|()| items)
     }
 
     /// Names and values, in order. A value may well start with a dollar sign, so one that looks unresolved is only
-    /// warned of.
+    /// warned of; so is one that looks like a token, since everybody who may see a run can read its parameters.
     pub(super) fn map(&mut self, given: Given<'_>) -> Read<Vec<(String, String)>> {
         let pairs = self.parsed(given, parse::map)?.unwrap_or_default();
-        let echo = self.echo(given);
+        // Each value is judged by itself: one that is a secret does not hide the names of the others.
+        let echo = Echo::new("", self.secrets);
         for (name, value) in &pairs {
-            if let Some(missing) = unresolved(value) {
-                let (shown, subject) = (echo.show(value), format!("the value of {} is ", echo.show(name)));
-                let missing = Some(missing).filter(|_| shown != HIDDEN);
-                self.warnings.push(unresolved_problem(&subject, &shown, missing).at(given.variable.name));
+            let name = echo.show(name);
+            if echo.hides(value) {
+                let message = format!("the value of {name} looks like a token (not shown)");
+                let hint = "everybody who may see the run can read its parameters: let the job read a secret scope";
+                self.warn(given, Problem::new(Code::InvalidValue, message).hint(hint));
+            } else if let Some(missing) = unresolved(value) {
+                let subject = format!("the value of {name} is ");
+                self.warn(given, unresolved_problem(&subject, &echo.show(value), Some(missing)));
             }
         }
         Ok(pairs)

@@ -25,16 +25,16 @@ pub(super) fn token(text: &str) -> Result<Secret, Problem> {
         return wrong("has quotes inside", "copy the token again, in one piece");
     }
     if text.starts_with("ATCTT") || text.starts_with("ATATT") || text.starts_with("ATBB") {
-        return wrong("is a token of Bitbucket or Atlassian, not of Databricks", CREATE);
+        return wrong("a token of Bitbucket or Atlassian, not of Databricks", CREATE);
     }
     if text.starts_with("dose") && text.len() >= 36 {
-        return wrong("is an OAuth secret, which belongs to a client id and is not a token", CREATE);
+        return wrong("an OAuth secret, which belongs to a client id and is not a token", CREATE);
     }
     if starts("https://") || starts("http://") {
-        return wrong("is an address, not a token", "the address goes into `DATABRICKS_HOST`");
+        return wrong("an address, not a token", "the address goes into `DATABRICKS_HOST`");
     }
     if is_uuid(text) {
-        return wrong("is an id, not a token", CREATE);
+        return wrong("an id, not a token", CREATE);
     }
     Ok(Secret::new(text))
 }

@@ -9,7 +9,7 @@ use super::raw;
 use super::reader::{Broken, Read, Reader};
 use super::target;
 use super::token::token;
-use super::variables::{Given, RawVariables};
+use super::variables::{Given, RawVariables, VARIABLES};
 use super::{Action, Files, Login, OnTimeout, Reading, Settings};
 use crate::pipeline::{Environment, Pipeline};
 use crate::problem::{Code, Problem};
@@ -23,7 +23,9 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     reader.warnings.extend(near_miss::warnings(environment));
     let place = Place::find(environment, pipeline);
     let settings = settings(&mut reader, &raw.variables, pipeline, place);
-    let Reader { mut problems, warnings, .. } = reader;
+    let Reader { mut problems, mut warnings, .. } = reader;
+    problems.sort_by_key(in_order_of_the_table);
+    warnings.sort_by_key(in_order_of_the_table);
     let settings = match settings {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(problems),
@@ -37,6 +39,12 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     Reading { settings, warnings, secrets }
 }
 
+/// The reader of the log finds the variables in the order of the README; names that it does not list come last.
+fn in_order_of_the_table(problem: &Problem) -> usize {
+    let place = problem.place.as_deref();
+    VARIABLES.iter().position(|variable| Some(variable.name) == place).unwrap_or(VARIABLES.len())
+}
+
 fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, place: Place) -> Read<Settings> {
     // Nothing here returns early: every problem is told at once.
     let host = address(reader, raw.databricks_host());
@@ -48,7 +56,7 @@ fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, pl
     let include = reader.patterns(raw.include());
     let exclude = reader.patterns(raw.exclude());
     let secret_scan = reader.choice(raw.secret_scan());
-    let run = reader.unique_list(raw.run());
+    let run = reader.names(raw.run());
     let params = reader.map(raw.params());
     let run_cluster_id = reader.parsed(raw.run_cluster_id(), cluster_id);
     let wait = reader.boolean(raw.wait());
@@ -58,7 +66,7 @@ fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, pl
     let show_output = reader.boolean(raw.show_output());
     let deployed = local.as_ref().ok().and_then(|local| local.as_ref().map(|(path, _)| path.clone()));
     let output_dir =
-        reader.folder(raw.output_dir(), |text, echo| folder::output(text, &place, deployed.as_deref(), echo));
+        reader.or_default(raw.output_dir(), |text, echo| folder::output(text, &place, deployed.as_deref(), echo));
     let debug = reader.boolean(raw.debug());
 
     let target = match &chosen {
@@ -124,7 +132,7 @@ fn address(reader: &mut Reader<'_>, given: Given<'_>) -> Read<url::Url> {
     if address.shortened {
         let message = format!("only `{}` of it is used", address.url.as_str().trim_end_matches('/'));
         let hint = "leave out what follows the name of the host";
-        reader.warn(given, Problem::new(Code::InvalidValue, message).hint(hint));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
     Ok(address.url)
 }
@@ -133,7 +141,7 @@ fn login(reader: &mut Reader<'_>, given: Given<'_>) -> Read<Login> {
     let Some(text) = reader.text(given)? else { return missing(reader, given) };
     if text.trim() != text {
         let message = "has blanks or line breaks around it, which are left out";
-        reader.warn(given, Problem::new(Code::InvalidValue, message).hint("store the variable again without them"));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint("store the variable again without them"));
     }
     match token(text.trim()) {
         Ok(token) => Ok(Login::Token(token)),
@@ -143,7 +151,7 @@ fn login(reader: &mut Reader<'_>, given: Given<'_>) -> Read<Login> {
 
 fn missing<T>(reader: &mut Reader<'_>, given: Given<'_>) -> Read<T> {
     let name = given.variable.name;
-    let problem = Problem::new(Code::MissingVariable, "is not set, or blank").hint(format!(
+    let problem = Problem::new(Code::MissingVariable, "not set, or blank").hint(format!(
         "define it as a repository, workspace or deployment variable and hand it over by `{name}: ${name}`; a \
          deployment variable is there only in a step with that `deployment:`"
     ));
@@ -195,10 +203,10 @@ fn target_of_deploy(reader: &mut Reader<'_>, given: Given<'_>, target: Option<&s
     };
     let hint = "set `TARGET`, for example to `production`, or give the step a `deployment:`";
     if let Some(build) = build {
-        let message = format!("is not set, and the build of {build} does not say what to deploy to");
+        let message = format!("not set, and the build of {build} does not say what to deploy to");
         let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
     } else if target.is_none() {
-        let message = "is not set, and there is neither a deployment environment nor a branch to go by";
+        let message = "not set, and there is neither a deployment environment nor a branch to go by";
         let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
     }
 }
@@ -208,12 +216,12 @@ fn something_to_do(reader: &mut Reader<'_>, raw: &RawVariables, action: Action, 
     let _: Read<()> = match action {
         Action::Run if !runs => reader.fail(
             raw.run(),
-            problem("is not set, and `ACTION` is `run`", "name the jobs or notebooks to run in `RUN`, one a line"),
+            problem("not set, and `ACTION` is `run`", "name the jobs or notebooks to run in `RUN`, one a line"),
         ),
         Action::Deploy if !runs && !deploys => reader.fail(
             raw.local_path(),
             problem(
-                "is not set, and neither is `RUN`: there is nothing to do",
+                "not set, and neither is `RUN`: there is nothing to do",
                 "set `LOCAL_PATH` to deploy files, `RUN` to run jobs or notebooks, or both",
             ),
         ),
@@ -224,7 +232,7 @@ fn something_to_do(reader: &mut Reader<'_>, raw: &RawVariables, action: Action, 
 /// `./…` means below the target's path, so something must name that path.
 fn relative_notebooks(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String], nameless: bool) {
     if nameless && run.iter().any(|entry| entry.starts_with("./")) {
-        let message = "is not set, but `RUN` names a notebook relative to the target's folder";
+        let message = "not set, but `RUN` names a notebook relative to the target's folder";
         let hint = "set `TARGET`, or `WORKSPACE_PATH`, as in the step that deploys";
         let _: Read<()> = reader.fail(raw.target(), Problem::new(Code::MissingVariable, message).hint(hint));
     }
@@ -232,7 +240,7 @@ fn relative_notebooks(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String
 
 fn runs_only(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String], has_params: bool) {
     if run.is_empty() && has_params {
-        let message = "is set, but `RUN` is not";
+        let message = "set, but `RUN` is not";
         let hint = "name in `RUN` what the parameters are for, or leave them out";
         let _: Read<()> = reader.fail(raw.params(), Problem::new(Code::ConflictingVariables, message).hint(hint));
     }
@@ -240,7 +248,7 @@ fn runs_only(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String], has_pa
         && raw.run_cluster_id().value.is_some()
     {
         let message = "has no effect: `RUN` names no notebook by its path, and a job has a cluster of its own";
-        reader.warn(raw.run_cluster_id(), Problem::new(Code::ConflictingVariables, message).hint("leave it out"));
+        reader.warn(raw.run_cluster_id(), Problem::new(Code::NoEffect, message).hint("leave it out"));
     }
 }
 
@@ -248,7 +256,7 @@ fn without_effect(reader: &mut Reader<'_>, given: Given<'_>, other: &str) {
     if given.value.is_some() {
         let message = format!("has no effect without `{other}`");
         let hint = format!("set `{other}`, or leave it out");
-        reader.warn(given, Problem::new(Code::ConflictingVariables, message).hint(hint));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
 }
 
@@ -258,6 +266,6 @@ fn waiting_only(reader: &mut Reader<'_>, raw: &RawVariables, on_timeout: OnTimeo
     for (given, _) in chosen.into_iter().filter(|(_, chosen)| *chosen) {
         let message = "has no effect, because `WAIT` is `false`";
         let hint = "let the pipe wait, or leave it out";
-        reader.warn(given, Problem::new(Code::ConflictingVariables, message).hint(hint));
+        reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
 }

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// What a pipe of a real step finds beside its own variables: section 2.3 and 2.4 of the pipes' contract, the OIDC token
-/// and a deployment environment included.
+/// What Bitbucket hands to a pipe beside the pipe's own variables, in a deployment step with `oidc: true`.
 const BITBUCKET: &[(&str, &str)] = &[
     ("BITBUCKET_BOOKMARK", ""),
     ("BITBUCKET_BRANCH", "main"),

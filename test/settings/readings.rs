@@ -151,6 +151,7 @@ fn slips_and_names_of_later_versions() {
             ("EXCLUDE_0", "*.md"),
             ("DATABRICKS_CLIENT_ID", "01234567-89ab-cdef-0123-456789abcdef"),
             ("DATABRICKS_CLIENT_SECRET", " "),
+            ("PARAMS", "date=today\nkey=dapi00112233445566778899aabbccddeefe"),
             ("JOBS_COUNT", "1"),
             ("JOBS_0", "jobs/*.yml"),
             ("PRUNE", "all"),

@@ -21,12 +21,16 @@ pub(in crate::settings) fn map(text: &str, echo: Echo<'_>) -> Result<Pairs, Prob
             Some(items) => items,
             None => text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
         };
-        items.iter().enumerate().map(|(index, item)| from_item(index, item, echo)).collect::<Result<_, _>>()?
+        items.iter().enumerate().map(|(index, item)| from_item(index, item)).collect::<Result<_, _>>()?
     };
     let mut seen = HashSet::new();
     for (name, _) in &pairs {
         if name.trim().is_empty() {
             return Err(Problem::new(Code::InvalidValue, "a name is blank"));
+        }
+        if name.chars().any(char::is_control) {
+            let message = format!("the name {} has a control character in it", echo.show(name));
+            return Err(Problem::new(Code::InvalidValue, message));
         }
         if !seen.insert(name) {
             return Err(Problem::new(Code::InvalidValue, format!("{} is given twice", echo.show(name)))
@@ -36,7 +40,7 @@ pub(in crate::settings) fn map(text: &str, echo: Echo<'_>) -> Result<Pairs, Prob
     Ok(pairs)
 }
 
-fn from_item(index: usize, item: &str, echo: Echo<'_>) -> Result<(String, String), Problem> {
+fn from_item(index: usize, item: &str) -> Result<(String, String), Problem> {
     // Nothing of an item without a name is shown: all of it may be a value.
     let number = index + 1;
     match item.split_once('=') {
@@ -50,10 +54,6 @@ fn from_item(index: usize, item: &str, echo: Echo<'_>) -> Result<(String, String
             format!("item {number} starts like a JSON object, but is one of several items"),
         )
         .hint("give the JSON object alone, as one text")),
-        Some((name, _)) if name.trim().chars().any(char::is_control) => Err(Problem::new(
-            Code::InvalidValue,
-            format!("the name {} has a control character in it", echo.show(name.trim())),
-        )),
         Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
     }
 }
@@ -151,6 +151,8 @@ mod tests {
             (r#"{"a": {"b": 1}}"#, "the value of `a` is an object"),
             (r#"{"a": [1]}"#, "the value of `a` is an array"),
             (r#"{" ": 1}"#, "a name is blank"),
+            (r#"{"a\nb": 1}"#, "the name `a\\nb` has a control character in it"),
+            ("a\tb=1", "the name `a\\tb` has a control character in it"),
             (r#"["{\"a\": \"b=c\"}"]"#, "item 1 starts like a JSON object, but is one of several items"),
         ] {
             assert_eq!(read(text), Err(message.into()), "{text}");

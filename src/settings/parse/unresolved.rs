@@ -19,12 +19,14 @@ pub(in crate::settings) fn unresolved(text: &str) -> Option<&str> {
 /// the reference looks.
 pub(in crate::settings) fn unresolved_problem(subject: &str, shown: &str, name: Option<&str>) -> Problem {
     let name = name.map_or_else(|| "that name".to_owned(), |name| format!("`{name}`"));
-    Problem::new(Code::UnresolvedVariable, format!("{subject}the literal {shown}: the step never defined {name}")).hint(
-        format!(
-            "define {name} as a repository, workspace or deployment variable; a deployment variable is there only in \
-             a step with that `deployment:`"
-        ),
+    Problem::new(
+        Code::UnresolvedVariable,
+        format!("{subject}the literal {shown}, because the step never defined {name}"),
     )
+    .hint(format!(
+        "define {name} as a repository, workspace or deployment variable; a deployment variable is there only in \
+             a step with that `deployment:`"
+    ))
 }
 
 #[cfg(test)]
