@@ -2,7 +2,9 @@
 
 use crate::errors::ApiError;
 use crate::ids;
+use crate::workspace::path;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Whether a personal access token is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,12 @@ pub enum FolderRight {
     Read,
     /// Read, write and delete.
     Write,
+}
+
+impl FolderRight {
+    pub(crate) fn may_read(self) -> bool {
+        self >= FolderRight::Read
+    }
 }
 
 /// What a principal may do with a job.
@@ -173,41 +181,43 @@ fn holds(folder: &str, path: &str) -> bool {
 /// All principals, with their numeric SCIM ids and tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Principals {
-    known: Vec<(i64, Principal)>,
+    known: Vec<(i64, Arc<Principal>)>,
     tokens: BTreeMap<String, usize>,
 }
 
 impl Principals {
-    pub(crate) fn add(&mut self, id: i64, principal: Principal) -> String {
+    /// Takes somebody in, and makes a token.
+    pub(crate) fn add(&mut self, id: i64, mut principal: Principal) -> String {
+        let folders = std::mem::take(&mut principal.folders);
+        principal.folders = folders.into_iter().map(|(path, right)| (path::with_mount(&path), right)).collect();
         let token = ids::token();
         self.tokens.insert(token.clone(), self.known.len());
-        self.known.push((id, principal));
+        self.known.push((id, Arc::new(principal)));
         token
     }
 
     pub(crate) fn set_token_state(&mut self, name: &str, state: TokenState) {
         for (_, principal) in self.known.iter_mut().filter(|(_, principal)| principal.name == name) {
-            principal.token = state;
+            Arc::make_mut(principal).token = state;
         }
     }
 
-    pub(crate) fn get(&self, index: usize) -> Option<&(i64, Principal)> {
-        self.known.get(index)
-    }
-
     /// Finds out whom an `Authorization` header belongs to.
-    pub(crate) fn identify(&self, authorization: Option<&str>, request_id: &str) -> Result<usize, ApiError> {
+    pub(crate) fn identify(
+        &self,
+        authorization: Option<&str>,
+        request_id: &str,
+    ) -> Result<(i64, Arc<Principal>), ApiError> {
         let Some((scheme, credential)) = authorization.and_then(|value| value.split_once(' ')) else {
             return Err(ApiError::no_credential(request_id));
         };
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(ApiError::no_credential(request_id));
         }
-        let index = *self.tokens.get(credential.trim()).ok_or_else(|| ApiError::bad_token(request_id))?;
-        let (_, principal) = self.known.get(index).ok_or_else(|| ApiError::bad_token(request_id))?;
-        match principal.token {
-            TokenState::Valid => Ok(index),
-            TokenState::Expired | TokenState::Revoked => Err(ApiError::bad_token(request_id)),
+        let known = self.tokens.get(credential).and_then(|index| self.known.get(*index));
+        match known {
+            Some((id, principal)) if principal.token == TokenState::Valid => Ok((*id, Arc::clone(principal))),
+            Some(_) | None => Err(ApiError::bad_token(request_id)),
         }
     }
 }

@@ -3,16 +3,20 @@
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
 use crate::ids::Ids;
+use crate::jobs::Jobs;
 use crate::limits::{Bucket, RateLimit};
 use crate::principals::{Principal, Principals, TokenState};
 use crate::record::Recorded;
-use crate::runs::{Match, Run, Script};
+use crate::runs::{Match, Run, Runs, Script, View};
 use crate::state::State;
-use crate::workspace::Object;
+use crate::workspace::path::ROOT;
+use crate::workspace::{Object, Tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+
+const FIRST_USER: &str = "ci@example.com";
 
 /// A fake workspace. Clones share it.
 #[derive(Clone, Debug)]
@@ -42,19 +46,26 @@ impl Sandbox {
     }
 
     fn with(clock: Clock) -> Sandbox {
-        let state = State {
+        let mut state = State {
             clock,
             ids: Ids::new(),
             workspace_id: 1_234_567_890_123_456,
             principals: Principals::default(),
+            tree: Tree::default(),
+            jobs: Jobs::default(),
+            runs: Runs::default(),
             faults: Faults::default(),
             buckets: Vec::new(),
             requests: Vec::new(),
             unknown_routes: Vec::new(),
             connections: 0,
         };
+        let now = state.clock.millis();
+        for folder in [ROOT, "/Workspace/Users", "/Workspace/Shared"] {
+            state.tree.plant(folder, &mut state.ids, now);
+        }
         let mut sandbox = Sandbox { state: Arc::new(Mutex::new(state)), token: Arc::from("") };
-        sandbox.token = Arc::from(sandbox.add_principal(Principal::admin("ci@example.com")));
+        sandbox.token = Arc::from(sandbox.add_principal(Principal::admin(FIRST_USER)));
         sandbox
     }
 
@@ -78,7 +89,9 @@ impl Sandbox {
     /// Lets somebody else in: makes the home folder and returns a new token.
     pub fn add_principal(&self, principal: Principal) -> String {
         let mut state = self.state();
-        let id = state.ids.next();
+        let state = &mut *state;
+        let (id, now) = (state.ids.next(), state.clock.millis());
+        state.tree.plant(&principal.home(), &mut state.ids, now);
         state.principals.add(id, principal)
     }
 
@@ -90,13 +103,15 @@ impl Sandbox {
     /// Makes a job, as `ci@example.com`; `settings` as for `jobs/create`. Settings that `jobs/create` would refuse
     /// are taken as they are.
     pub fn create_job(&self, settings: Value) -> i64 {
-        let _ = settings;
-        self.state().ids.next()
+        let mut state = self.state();
+        let (job_id, now) = (state.ids.next(), state.clock.millis());
+        state.jobs.add(job_id, FIRST_USER, now, settings);
+        job_id
     }
 
     /// Makes the runs that match, from now on, play a script. Of several that match, the one given last is played.
     pub fn script(&self, which: Match, script: Script) {
-        let _ = (which, script);
+        self.state().runs.add_script(which, script);
     }
 
     /// Orders a trouble. Faults count the requests from now on.
@@ -132,13 +147,30 @@ impl Sandbox {
     /// Every object, by its path with `/Workspace` in front.
     #[must_use]
     pub fn objects(&self) -> BTreeMap<String, Object> {
-        BTreeMap::new()
+        self.state().tree.all().clone()
     }
 
     /// Every run so far, in the order in which they were triggered.
     #[must_use]
     pub fn runs(&self) -> Vec<Run> {
-        Vec::new()
+        let mut state = self.state();
+        let state = &mut *state;
+        let now = state.clock.now();
+        state.runs.advance(&state.tree, now);
+        let view = View { clock: &state.clock, host: "localhost", workspace_id: state.workspace_id, now };
+        let seen = state.runs.in_order().map(|run| Run {
+            run_id: run.run_id,
+            job_id: (!run.one_time).then_some(run.job_id),
+            name: run.name.clone(),
+            by: run.by.clone(),
+            created_at: state.clock.millis_at(run.created),
+            request: run.request.clone(),
+            idempotency_token: run.token.clone(),
+            cancel_requested: run.cancelled,
+            ended: run.ended(),
+            seen: view.run(run),
+        });
+        seen.collect()
     }
 
     /// How many connections were accepted.

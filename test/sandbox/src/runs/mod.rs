@@ -1,6 +1,15 @@
 //! Runs: what they play, how they move, how they look from outside.
 
+mod live;
+mod render;
+mod rollup;
 mod script;
+mod store;
+
+pub(crate) use live::{LiveRun, Plan, Repair, Stage};
+pub(crate) use render::View;
+pub(crate) use rollup::upstream;
+pub(crate) use store::Runs;
 
 pub use script::{Block, Ending, Lasting, Match, Phase, RunEnd, Script, Start, TaskScript};
 

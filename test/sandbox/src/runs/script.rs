@@ -268,7 +268,7 @@ pub enum Start {
     /// The run waits in the queue.
     Queued(Lasting),
     /// The run never starts and has this ending at once.
-    Never(Ending),
+    Never(Box<Ending>),
 }
 
 /// How the run as a whole ends.
@@ -314,7 +314,7 @@ impl Script {
     /// The run never starts.
     #[must_use]
     pub fn never(end: Ending) -> Script {
-        Script { start: Start::Never(end), ..Script::default() }
+        Script { start: Start::Never(Box::new(end)), ..Script::default() }
     }
 
     /// Never ends by itself.

@@ -1,5 +1,14 @@
 //! The tree of workspace objects.
 
+mod detect;
+pub(crate) mod export;
+pub(crate) mod path;
+mod tree;
+
+pub(crate) use detect::{Detected, auto, has_header, header, jupyter_language};
+pub(crate) use path::WorkspacePath;
+pub(crate) use tree::Tree;
+
 use bytes::Bytes;
 
 /// What an object is.
@@ -42,6 +51,24 @@ pub enum Language {
     Scala,
     /// SQL.
     Sql,
+}
+
+impl Language {
+    /// The name on the wire, such as `PYTHON`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Python => "PYTHON",
+            Language::R => "R",
+            Language::Scala => "SCALA",
+            Language::Sql => "SQL",
+        }
+    }
+
+    /// Reads the name on the wire. Case counts.
+    pub(crate) fn from_name(name: &str) -> Option<Language> {
+        [Language::Python, Language::R, Language::Scala, Language::Sql].into_iter().find(|known| known.name() == name)
+    }
 }
 
 /// An object, as it is stored.
