@@ -1,1 +1,38 @@
-//! sandbox
+//! A fake Databricks workspace that keeps state and tells the truth: what the real service refuses, it refuses, with
+//! the same status, `error_code` and text as far as they are known, and what it does not know, it refuses loudly.
+//!
+//! It depends on nothing of the crate that it judges. A test talks to it in memory, where tokio's paused time rules
+//! ([`Sandbox::answer`]), or over a socket ([`Running`]); it prepares the workspace and reads back what happened
+//! through [`Sandbox`].
+//!
+//! Where the behaviour of the real service is not confirmed, the comment beside it says so.
+
+mod answer;
+mod bodies;
+mod clock;
+mod errors;
+mod faults;
+mod ids;
+mod jobs;
+mod limits;
+mod multipart;
+mod principals;
+mod record;
+mod reply;
+mod request;
+mod routes;
+mod runs;
+mod sandbox;
+mod server;
+mod state;
+mod workspace;
+
+pub use answer::Dropped;
+pub use faults::{Canned, Fault, Moment, On, Trouble};
+pub use limits::RateLimit;
+pub use principals::{FolderRight, JobRight, Principal, PrincipalKind, TokenState};
+pub use record::{Authenticated, PartRecord, Recorded};
+pub use runs::{Block, Ending, Lasting, Match, Phase, Run, RunEnd, Script, Start, TaskScript};
+pub use sandbox::Sandbox;
+pub use server::Running;
+pub use workspace::{Kind, Language, Object};

@@ -1,0 +1,156 @@
+//! The walk of one request: record, faults, credential, rate limit, route, answer.
+
+use crate::bodies::Pieces;
+use crate::errors::ApiError;
+use crate::faults::{Moment, Strike, Trouble};
+use crate::ids;
+use crate::limits;
+use crate::record::Authenticated;
+use crate::reply::Reply;
+use crate::request::{Ask, Payload, record_head, text_header};
+use crate::routes;
+use crate::sandbox::Sandbox;
+use axum::body::Body;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The connection broke, and there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection broke before an answer came")
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+impl Sandbox {
+    /// Answers one request in memory. The address may be absolute or a path; without authority, the `Host` header
+    /// counts. All waiting is in tokio time. Dropping the future before it ends is the client's hanging up.
+    ///
+    /// # Errors
+    ///
+    /// [`Dropped`] if a fault breaks the connection, or the request's own body breaks off.
+    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Dropped> {
+        let (head, body) = request.into_parts();
+        let (number, strike) = self.arrive(&head);
+        let payload = Payload::read(&head, body).await.ok_or(Dropped)?;
+        payload.record(&mut self.state().requests[number]);
+
+        pause(strike.delay_before).await;
+        let request_id = ids::request_id(number as u64 + 1);
+        let reply = match &strike.trouble {
+            Some(Trouble::Drop(Moment::Before)) => return Err(Dropped),
+            Some(Trouble::Answer(Moment::Before, canned)) => Reply::canned(canned.clone()),
+            _ => self.handle(number, &request_id, &head, payload),
+        };
+        pause(strike.delay_after).await;
+        let reply = match &strike.trouble {
+            Some(Trouble::Drop(Moment::After)) => return Err(Dropped),
+            Some(Trouble::Answer(Moment::After, canned)) => Reply::canned(canned.clone()),
+            _ => reply,
+        };
+        let date = {
+            let mut state = self.state();
+            state.requests[number].status = Some(reply.status);
+            state.clock.http_date()
+        };
+        Ok(respond(reply, strike.trouble, &date, &request_id))
+    }
+
+    /// Records the head, and counts the request with the faults: both at its arrival, so that "the k-th request" means
+    /// the same in the record and in a fault.
+    fn arrive(&self, head: &Parts) -> (usize, Strike) {
+        let mut state = self.state();
+        let mut record = record_head(head, state.clock.millis());
+        let strike = state.faults.strike(&head.method, head.uri.path());
+        record.fault = strike.is_any();
+        state.requests.push(record);
+        (state.requests.len() - 1, strike)
+    }
+
+    fn handle(&self, number: usize, request_id: &str, head: &Parts, payload: Payload) -> Reply {
+        let mut state = self.state();
+        let state = &mut *state;
+        let record = &mut state.requests[number];
+        let route = routes::find(&head.method, head.uri.path());
+        if route.is_none() {
+            state.unknown_routes.push(record.line());
+        }
+
+        let authorization = text_header(&head.headers, "authorization");
+        let caller = state.principals.identify(authorization.as_deref(), request_id);
+        record.authorization = authorization.map(|value| Authenticated {
+            scheme: value.split(' ').next().unwrap_or_default().to_owned(),
+            principal: caller.as_ref().ok().map(|(_, principal)| principal.name.clone()),
+        });
+        let (host, query) = (record.host.clone().unwrap_or_default(), record.query.clone());
+
+        let result = caller.and_then(|(caller_id, caller)| {
+            if !caller.member {
+                let text = format!("User {} does not have access to this workspace.", caller.name);
+                return Err(ApiError::denied(text));
+            }
+            // A header that names another workspace would be routed away by a multi-workspace host; what a host of
+            // one workspace does with it is not confirmed.
+            for name in ["x-databricks-workspace-id", "x-databricks-org-id"] {
+                let given = text_header(&head.headers, name);
+                if let Some(other) = given.filter(|id| *id != state.workspace_id.to_string()) {
+                    return Err(ApiError::invalid(format!("Workspace {other} is not served by this host")));
+                }
+            }
+            let now = state.clock.now();
+            limits::admit(&mut state.buckets, &head.method, head.uri.path(), now)
+                .map_err(|throttled| ApiError::throttled(throttled.retry_after))?;
+            let line = format!("{} {}", head.method, head.uri.path());
+            let route = route.ok_or_else(|| ApiError::unknown_endpoint(&line))?;
+            let path = head.uri.path().to_owned();
+            let ask = Ask { path, query, host, payload, caller_id, caller: Arc::clone(&caller) };
+            let answered = route(state, &ask);
+            if let Err(refusal) = &answered
+                && refusal.status == StatusCode::NOT_IMPLEMENTED.as_u16()
+            {
+                state.unknown_routes.push(line);
+            }
+            answered
+        });
+        result.unwrap_or_else(|error| Reply::error(&error, request_id))
+    }
+}
+
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// Puts the answer on the wire, with the misbehaviour that a fault orders.
+fn respond(reply: Reply, trouble: Option<Trouble>, date: &str, request_id: &str) -> Response<Body> {
+    let Reply { status, headers, body } = reply;
+    let length = body.len();
+    let body = match trouble {
+        Some(Trouble::Truncate(keep)) => Body::new(Pieces::truncated(&body, keep)),
+        Some(Trouble::Slow { piece, pause }) => Body::new(Pieces::slow(body, piece, pause)),
+        _ => Body::from(body),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    for (name, value) in [("date", date), ("x-request-id", request_id)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            fields.insert(name, value);
+        }
+    }
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            fields.insert(name, value);
+        }
+    }
+    response
+}

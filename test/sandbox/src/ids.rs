@@ -1,0 +1,33 @@
+//! Identifiers that look like the real ones.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// Numbers of objects, jobs and runs. They lie above 2^53 and are odd, so that whoever reads one as a floating-point
+/// number gets another one.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    next: i64,
+}
+
+impl Ids {
+    pub(crate) fn new() -> Ids {
+        Ids { next: (1 << 53) + 1 }
+    }
+
+    pub(crate) fn next(&mut self) -> i64 {
+        let id = self.next;
+        self.next += 2;
+        id
+    }
+}
+
+/// A personal access token: `dapi` and 32 hexadecimal digits, another one each time.
+pub(crate) fn token() -> String {
+    let half = || RandomState::new().hash_one(0_u8);
+    format!("dapi{:016x}{:016x}", half(), half())
+}
+
+/// The id of the n-th request.
+pub(crate) fn request_id(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}

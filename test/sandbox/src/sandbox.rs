@@ -1,0 +1,181 @@
+//! The handle that tests hold.
+
+use crate::clock::Clock;
+use crate::faults::{Fault, Faults};
+use crate::ids::Ids;
+use crate::jobs::Jobs;
+use crate::limits::{Bucket, RateLimit};
+use crate::principals::{Principal, Principals, TokenState};
+use crate::record::Recorded;
+use crate::runs::{Match, Run, Runs, Script, View};
+use crate::state::State;
+use crate::workspace::path::ROOT;
+use crate::workspace::{Object, Tree};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+const FIRST_USER: &str = "ci@example.com";
+
+/// A fake workspace. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    state: Arc<Mutex<State>>,
+    token: Arc<str>,
+}
+
+impl Default for Sandbox {
+    fn default() -> Sandbox {
+        Sandbox::new()
+    }
+}
+
+impl Sandbox {
+    /// A workspace with one user, `ci@example.com`, who is an admin and has one token; with `/Users`, this user's
+    /// home, and `/Shared`. Its clock starts at 2026-03-02 09:00:00 UTC and follows tokio's time.
+    #[must_use]
+    pub fn new() -> Sandbox {
+        Sandbox::with(Clock::fixed())
+    }
+
+    /// The same, with a clock that starts at a given time.
+    #[must_use]
+    pub fn starting_at(base: SystemTime) -> Sandbox {
+        Sandbox::with(Clock::starting_at(base))
+    }
+
+    fn with(clock: Clock) -> Sandbox {
+        let mut state = State {
+            clock,
+            ids: Ids::new(),
+            workspace_id: 1_234_567_890_123_456,
+            principals: Principals::default(),
+            tree: Tree::default(),
+            jobs: Jobs::default(),
+            runs: Runs::default(),
+            faults: Faults::default(),
+            buckets: Vec::new(),
+            requests: Vec::new(),
+            unknown_routes: Vec::new(),
+            connections: 0,
+        };
+        let now = state.clock.millis();
+        for folder in [ROOT, "/Workspace/Users", "/Workspace/Shared"] {
+            state.tree.plant(folder, &mut state.ids, now);
+        }
+        let mut sandbox = Sandbox { state: Arc::new(Mutex::new(state)), token: Arc::from("") };
+        sandbox.token = Arc::from(sandbox.add_principal(Principal::admin(FIRST_USER)));
+        sandbox
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // A test that failed while it held the lock must not hide its failure behind another one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The token of `ci@example.com`.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.token.to_string()
+    }
+
+    /// The id of the workspace, as `X-Databricks-Org-Id` tells it.
+    #[must_use]
+    pub fn workspace_id(&self) -> i64 {
+        self.state().workspace_id
+    }
+
+    /// Lets somebody else in: makes the home folder and returns a new token.
+    pub fn add_principal(&self, principal: Principal) -> String {
+        let mut state = self.state();
+        let state = &mut *state;
+        let (id, now) = (state.ids.next(), state.clock.millis());
+        state.tree.plant(&principal.home(), &mut state.ids, now);
+        state.principals.add(id, principal)
+    }
+
+    /// Changes the state of every token of a principal.
+    pub fn set_token_state(&self, principal: &str, token: TokenState) {
+        self.state().principals.set_token_state(principal, token);
+    }
+
+    /// Makes a job, as `ci@example.com`; `settings` as for `jobs/create`. Settings that `jobs/create` would refuse
+    /// are taken as they are.
+    pub fn create_job(&self, settings: Value) -> i64 {
+        let mut state = self.state();
+        let (job_id, now) = (state.ids.next(), state.clock.millis());
+        state.jobs.add(job_id, FIRST_USER, now, settings);
+        job_id
+    }
+
+    /// Makes the runs that match, from now on, play a script. Of several that match, the one given last is played.
+    pub fn script(&self, which: Match, script: Script) {
+        self.state().runs.add_script(which, script);
+    }
+
+    /// Orders a trouble. Faults count the requests from now on.
+    pub fn fault(&self, fault: Fault) {
+        self.state().faults.arm(fault);
+    }
+
+    /// Ends all troubles.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Limits the rate of some requests from now on.
+    pub fn rate_limit(&self, limit: RateLimit) {
+        let mut state = self.state();
+        let now = state.clock.now();
+        state.buckets.push(Bucket::new(limit, now));
+    }
+
+    /// Every request so far, in the order of arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.state().requests.clone()
+    }
+
+    /// Requests that no route took, and demands that the sandbox cannot meet, such as an import as HTML. A test that
+    /// finds one here has found either a bug or a hole in the sandbox.
+    #[must_use]
+    pub fn unknown_routes(&self) -> Vec<String> {
+        self.state().unknown_routes.clone()
+    }
+
+    /// Every object, by its path with `/Workspace` in front.
+    #[must_use]
+    pub fn objects(&self) -> BTreeMap<String, Object> {
+        self.state().tree.all().clone()
+    }
+
+    /// Every run so far, in the order in which they were triggered.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Run> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let now = state.clock.now();
+        state.runs.advance(&state.tree, now);
+        let view = View { clock: &state.clock, host: "localhost", workspace_id: state.workspace_id, now };
+        let seen = state.runs.in_order().map(|run| Run {
+            run_id: run.run_id,
+            job_id: (!run.one_time).then_some(run.job_id),
+            name: run.name.clone(),
+            by: run.by.clone(),
+            created_at: state.clock.millis_at(run.created),
+            request: run.request.clone(),
+            idempotency_token: run.token.clone(),
+            cancel_requested: run.cancelled,
+            ended: run.ended(),
+            seen: view.run(run),
+        });
+        seen.collect()
+    }
+
+    /// How many connections were accepted.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.state().connections
+    }
+}

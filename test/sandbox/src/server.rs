@@ -1,0 +1,112 @@
+//! The sandbox behind a socket.
+
+use crate::sandbox::Sandbox;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::io;
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+impl Sandbox {
+    /// Serves over HTTP/1.1 with keep-alive until the future is dropped, which also closes every connection.
+    pub async fn serve(&self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    // A peer that is gone before it was accepted concerns nobody.
+                    let Ok((stream, _)) = accepted else { continue };
+                    // Answers are small; waiting to fill a packet would only add latency.
+                    let _ = stream.set_nodelay(true);
+                    self.state().connections += 1;
+                    connections.spawn(self.clone().converse(stream));
+                }
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+
+    /// One connection, over any stream, so that TLS fits in front.
+    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(|request: Request<Incoming>| {
+            let sandbox = self.clone();
+            async move { sandbox.answer(request.map(Body::new)).await }
+        });
+        // hyper closes the connection without a byte when the service fails: that is what `Dropped` asks for.
+        let _ = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    }
+}
+
+/// A sandbox served on a thread of its own, on a free port of 127.0.0.1. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    sandbox: Sandbox,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts it; it is reachable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be opened, or no thread started.
+    pub fn start(sandbox: Sandbox) -> io::Result<Running> {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let served = sandbox.clone();
+        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let Ok(listener) = TcpListener::from_std(listener) else { return };
+                tokio::select! {
+                    () = served.serve(listener) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Running { address, sandbox, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The sandbox behind it.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Everything the workspace remembers.
+
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::ids::Ids;
+use crate::jobs::Jobs;
+use crate::limits::Bucket;
+use crate::principals::Principals;
+use crate::record::Recorded;
+use crate::runs::Runs;
+use crate::workspace::Tree;
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) workspace_id: i64,
+    pub(crate) principals: Principals,
+    pub(crate) tree: Tree,
+    pub(crate) jobs: Jobs,
+    pub(crate) runs: Runs,
+    pub(crate) faults: Faults,
+    pub(crate) buckets: Vec<Bucket>,
+    pub(crate) requests: Vec<Recorded>,
+    pub(crate) unknown_routes: Vec<String>,
+    pub(crate) connections: u64,
+}
