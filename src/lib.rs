@@ -1,6 +1,7 @@
 //! The library of the databricks-deploy pipe.
 #![allow(dead_code, unreachable_pub)] // skeleton only; removed when the modules meet
 
+pub mod databricks;
 pub mod exit;
 pub mod http;
 pub mod pipeline;

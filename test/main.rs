@@ -1,1 +1,3 @@
-//! tests
+//! All tests in one binary, a module a promise.
+
+mod http;
