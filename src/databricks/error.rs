@@ -26,7 +26,7 @@ pub struct ApiError {
     /// The server's own words; where it had none, what it sent instead.
     pub message: String,
     /// What it said beyond that.
-    pub details: Details,
+    pub details: Box<Details>,
     /// In which shape it came.
     pub shape: Shape,
     /// `POST /api/…`: what was asked.

@@ -55,7 +55,7 @@ fn new(answer: &Answer, shape: Shape, code: Option<String>, message: String) -> 
         status: answer.status,
         code: code.map(|code| clean(&code)).filter(|code| !code.is_empty()),
         message: clean(&message),
-        details: Details::default(),
+        details: Box::default(),
         shape,
         request: answer.request.clone(),
         attempts: answer.attempts,
@@ -109,7 +109,7 @@ fn object(answer: &Answer, fields: &Map<String, Value>) -> Option<ApiError> {
         let mut error = new(answer, Shape::Api, code, text("message").unwrap_or_else(|| phrase(answer.status)));
         if let Some(Value::Array(details)) = fields.get("details") {
             let (details, request_id) = read_details(details);
-            error.details = details;
+            error.details = Box::new(details);
             error.request_id = request_id.or(error.request_id);
         }
         return Some(error);

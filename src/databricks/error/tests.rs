@@ -28,8 +28,9 @@ fn every_shape_is_read_and_understood() {
     use Verdict::{Accept, Fail, LoginAgain, Retry, RetryUncertain};
     let import = "POST /api/2.0/workspace/import";
     let job = "GET /api/2.2/jobs/get";
+    type Row = (&'static str, u16, &'static str, Option<&'static str>, &'static str, Meaning, Verdict);
     #[rustfmt::skip]
-    let table: &[(&str, u16, &str, Option<&str>, &str, Meaning, Verdict)] = &[
+    let table: &[Row] = &[
         // Codes as text, numbers, empty, missing
         (import, 404, r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"Path (/x) doesn't exist."}"#,
             Some("RESOURCE_DOES_NOT_EXIST"), "Path (/x) doesn't exist.", NotFound, Fail),
