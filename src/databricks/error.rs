@@ -1,65 +1,201 @@
-//! stub until the real one arrives
-#![allow(missing_docs)]
-use crate::http::{Answer, Failure, Verdict};
-use crate::problem::{Code, Problem};
-pub enum Error {
-    Transport(Failure),
-    Json(String),
+//! Errors of the workspace: what it said, what that means, and what a reader is told.
+
+mod meaning;
+mod parse;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+pub use meaning::{Meaning, classify};
+pub use parse::{parse_done, parse_json};
+
+use crate::http::{Answer, Cause, Failure};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the workspace answered instead of what was asked for. All texts are the server's: printable, in one line and of
+/// bounded length, but not redacted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// `RESOURCE_DOES_NOT_EXIST`; the front door's numbers (`403`) and SCIM's (`SCIM_409`) likewise. Some errors have none.
+    pub code: Option<String>,
+    /// The server's own words; where it had none, what it sent instead.
+    pub message: String,
+    /// What it said beyond that.
+    pub details: Box<Details>,
+    /// In which shape it came.
+    pub shape: Shape,
+    /// `POST /api/…`: what was asked.
+    pub request: Arc<str>,
+    /// How often it was asked.
+    pub attempts: u32,
+    /// The server's name for the request: what Databricks' support asks for.
+    pub request_id: Option<String>,
 }
-#[derive(PartialEq)]
-pub enum Meaning {
-    NotFound,
-    InvalidToken,
-    Unauthenticated,
-    PermissionDenied,
-    ParentMissing,
-    AlreadyExists,
+
+/// In which shape an error came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// As JSON or text that only an API sends.
+    Api,
+    /// A web page, or text that no Databricks API sends.
+    Page,
+    /// A redirect: no API of Databricks redirects.
+    Redirect,
+    /// Nothing at all.
+    Empty,
+    /// A success, but not the JSON that was expected.
+    Success,
 }
-impl From<Failure> for Error {
-    fn from(f: Failure) -> Error {
-        Error::Transport(f)
-    }
+
+/// The `details` of an error (go-sdk apierr/details.go), as far as somebody needs them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// `ErrorInfo.reason`.
+    pub reason: Option<String>,
+    /// `ErrorInfo.metadata`.
+    pub metadata: BTreeMap<String, String>,
+    /// `RetryInfo.retry_delay`.
+    pub retry_delay: Option<Duration>,
+    /// `BadRequest.field_violations` and `PreconditionFailure.violations`, each in one line.
+    pub violations: Vec<String>,
+    /// `Help.links`: addresses.
+    pub links: Vec<String>,
 }
-impl From<serde_json::Error> for Error {
-    fn from(f: serde_json::Error) -> Error {
-        Error::Json(f.to_string())
-    }
-}
-impl Error {
-    pub fn meaning(&self) -> Option<Meaning> {
-        None
-    }
-    pub fn problem(&self) -> Problem {
-        Problem::new(Code::Bug, "stub")
-    }
-    pub fn is_about_identity(&self) -> bool {
-        false
-    }
-    pub fn is_about_one_object(&self) -> bool {
-        false
-    }
-    pub fn is_passing(&self) -> bool {
-        false
-    }
-    pub fn said(&self) -> String {
-        String::new()
-    }
-}
-pub struct ApiError;
+
 impl ApiError {
-    pub fn parse(_: &Answer) -> ApiError {
-        ApiError
+    /// Reads an answer in any of the shapes of an error.
+    pub fn read(answer: &Answer) -> ApiError {
+        parse::error(answer)
     }
+
+    /// What it means.
     pub fn meaning(&self) -> Meaning {
-        Meaning::NotFound
+        meaning::of(self)
+    }
+
+    /// The server's words with its code, in one line. The front door's codes only repeat the status.
+    pub fn words(&self) -> String {
+        match &self.code {
+            Some(code) if *code != self.status.to_string() && !self.message.starts_with(code.as_str()) => {
+                format!("{code}: {}", self.message)
+            }
+            _ => self.message.clone(),
+        }
     }
 }
-pub fn classify(_: &Answer) -> Verdict {
-    Verdict::Accept
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` was answered with status {}: {}", self.request, self.status, self.words())?;
+        match &self.request_id {
+            Some(id) => write!(f, " (request id {id})"),
+            None => Ok(()),
+        }
+    }
 }
-pub fn parse<T: serde::de::DeserializeOwned>(a: &Answer) -> Result<T, Error> {
-    Ok(serde_json::from_slice(&a.body)?)
+
+impl std::error::Error for ApiError {}
+
+/// Why an endpoint has no result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The workspace refused, or its answer makes no sense.
+    #[error(transparent)]
+    Api(Box<ApiError>),
+    /// There is no answer, or none but a passing trouble until patience ended.
+    #[error(transparent)]
+    Transport(Box<Failure>),
 }
-pub fn parse_or_empty<T: serde::de::DeserializeOwned>(a: &Answer) -> Result<T, Error> {
-    Ok(serde_json::from_slice(&a.body)?)
+
+impl Error {
+    /// What the workspace said last, if it said anything.
+    pub fn api(&self) -> Option<ApiError> {
+        match self {
+            Error::Api(error) => Some((**error).clone()),
+            Error::Transport(failure) => match &**failure {
+                Failure::Refused(answer) => Some(ApiError::read(answer)),
+                Failure::Exhausted { cause, .. } | Failure::Uncertain { cause, .. } | Failure::Fatal { cause, .. } => {
+                    match cause {
+                        Cause::Answer(answer) => Some(ApiError::read(answer)),
+                        _ => None,
+                    }
+                }
+            },
+        }
+    }
+
+    /// What the workspace's last word means, if it said anything.
+    pub fn meaning(&self) -> Option<Meaning> {
+        self.api().map(|error| error.meaning())
+    }
+
+    /// Whether the request may have had its effect, so that one has to look before it is repeated.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Error::Transport(failure) if matches!(**failure, Failure::Uncertain { .. }))
+    }
+
+    /// The workspace's own words, if it said anything.
+    pub fn said(&self) -> Option<String> {
+        self.api().map(|error| error.words())
+    }
+
+    /// Whether the workspace does not take us at all, so that every other request would end likewise.
+    pub fn is_about_identity(&self) -> bool {
+        matches!(
+            self.meaning(),
+            Some(Meaning::InvalidToken | Meaning::Unauthenticated | Meaning::IpAccessList | Meaning::PrivateLink)
+        )
+    }
+
+    /// Whether it concerns only what this one request was about, so that others may succeed.
+    pub fn is_about_one_object(&self) -> bool {
+        match self {
+            Error::Api(error) => matches!(
+                error.meaning(),
+                Meaning::NotFound
+                    | Meaning::ParentMissing
+                    | Meaning::AlreadyExists
+                    | Meaning::TypeMismatch { .. }
+                    | Meaning::TooLarge
+                    | Meaning::Malformed
+                    | Meaning::Other
+            ),
+            Error::Transport(failure) => {
+                matches!(**failure, Failure::Fatal { cause: Cause::LocalFile(_), .. })
+            }
+        }
+    }
+
+    /// Whether the same question may be answered later: nothing is known against it but that no answer came.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Error::Api(error) => matches!(error.meaning(), Meaning::NotDatabricks),
+            Error::Transport(_) => true,
+        }
+    }
+
+    /// Whether it was the deadline that ended the call, and not the workspace.
+    pub fn by_deadline(&self) -> bool {
+        matches!(self, Error::Transport(failure) if matches!(**failure, Failure::Exhausted { by_deadline: true, .. }))
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Error {
+        Error::Api(Box::new(error))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::Refused(answer) => Error::from(ApiError::read(&answer)),
+            other => Error::Transport(Box::new(other)),
+        }
+    }
 }

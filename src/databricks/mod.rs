@@ -8,7 +8,7 @@ pub mod objects;
 pub mod runs;
 pub mod status;
 
-use crate::http::{Body, Call, Class, Client, Method, Repeat};
+use crate::http::{Answer, Body, Call, Class, Client, Method, Repeat, Verdict};
 use error::Error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -63,11 +63,16 @@ impl Workspace {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Error> {
-        self.send(&post(class, repeat, path, body)?).await
+        self.send(&post(class, repeat, path, body)).await
+    }
+
+    /// A request whose answer says nothing but that it is done.
+    async fn order(&self, call: &Call, classify: impl Fn(&Answer) -> Verdict) -> Result<(), Error> {
+        Ok(error::parse_done(&self.client.send(call, classify).await?)?)
     }
 
     async fn send<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
-        error::parse(&self.client.send(call, error::classify).await?)
+        Ok(error::parse_json(&self.client.send(call, error::classify).await?)?)
     }
 }
 
@@ -84,7 +89,8 @@ fn get(class: Class, path: &str, query: Vec<(&'static str, String)>) -> Call {
     }
 }
 
-fn post(class: Class, repeat: Repeat, path: &str, body: &impl Serialize) -> Result<Call, Error> {
-    let body = Body::Json(serde_json::to_vec(body)?.into());
-    Ok(Call { method: Method::POST, query: Vec::new(), body, repeat, ..get(class, path, Vec::new()) })
+fn post(class: Class, repeat: Repeat, path: &str, body: &impl Serialize) -> Call {
+    // Plain structs, and maps whose keys are texts: writing them cannot fail.
+    let body = Body::Json(serde_json::to_vec(body).unwrap_or_default().into());
+    Call { method: Method::POST, query: Vec::new(), body, repeat, ..get(class, path, Vec::new()) }
 }

@@ -68,9 +68,6 @@ struct WireObject {
     language: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Nothing {}
-
 impl Workspace {
     /// What is at `path`; `None` where nothing is, or nothing that we may see (the service does not tell which).
     pub async fn object(&self, path: &str) -> Result<Option<Object>, Error> {
@@ -94,9 +91,8 @@ impl Workspace {
 
     /// Makes the folder and all above it; a folder that is there already is no error.
     pub async fn make_folder(&self, path: &str) -> Result<(), Error> {
-        let Nothing {} =
-            self.post(Class::Import, Repeat::Always, "/api/2.0/workspace/mkdirs", &WirePath { path }).await?;
-        Ok(())
+        let call = super::post(Class::Import, Repeat::Always, "/api/2.0/workspace/mkdirs", &WirePath { path });
+        self.order(&call, error::classify).await
     }
 
     /// Uploads one object over whatever of its kind is there. Multipart, because the JSON form ends at 10 MiB.
@@ -123,8 +119,7 @@ impl Workspace {
             repeat: Repeat::Always,
             patience: None,
         };
-        let Nothing {} = error::parse_or_empty(&self.client.send(&call, classify_import).await?)?;
-        Ok(())
+        self.order(&call, classify_import).await
     }
 }
 
@@ -132,7 +127,7 @@ impl Workspace {
 /// (databricks/cli issue 3386 for the 400, a measured 409 for parallel imports).
 fn classify_import(answer: &Answer) -> Verdict {
     match error::classify(answer) {
-        Verdict::Fail if error::ApiError::parse(answer).meaning() == Meaning::AlreadyExists => Verdict::Retry,
+        Verdict::Fail if error::ApiError::read(answer).meaning() == Meaning::AlreadyExists => Verdict::Retry,
         verdict => verdict,
     }
 }

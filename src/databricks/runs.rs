@@ -171,9 +171,6 @@ struct WireNotebookOutput {
     truncated: bool,
 }
 
-#[derive(Deserialize)]
-struct Nothing {}
-
 /// Cancelling must be quick or not at all: somebody is waiting for us to end.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -255,10 +252,9 @@ impl Workspace {
     /// Asks for the run's cancellation, which the service carries out later.
     pub async fn cancel(&self, id: i64) -> Result<(), Error> {
         let mut call =
-            super::post(Class::Control, Repeat::Always, "/api/2.2/jobs/runs/cancel", &WireRunId { run_id: id })?;
+            super::post(Class::Control, Repeat::Always, "/api/2.2/jobs/runs/cancel", &WireRunId { run_id: id });
         call.patience = Some(CANCEL_PATIENCE);
-        let Nothing {} = error::parse_or_empty(&self.client.send(&call, error::classify).await?)?;
-        Ok(())
+        self.order(&call, error::classify).await
     }
 }
 

@@ -59,15 +59,15 @@ async fn build(
     let mut request = reqwest::Request::new(call.method.clone(), url);
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, field_value("user-agent", &options.user_agent)?);
+    headers.insert(USER_AGENT, field_value("user-agent", &options.user_agent).map_err(Cause::Invalid)?);
     if let Some(content_type) = built.content_type {
-        headers.insert(CONTENT_TYPE, field_value("content-type", &content_type)?);
+        headers.insert(CONTENT_TYPE, field_value("content-type", &content_type).map_err(Cause::Invalid)?);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(built.length));
     }
     for (name, value) in &call.headers {
         let field = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| Cause::Invalid(format!("`{}` is no header name", name.escape_debug())))?;
-        headers.insert(field, field_value(name, value)?);
+        headers.insert(field, field_value(name, value).map_err(Cause::Invalid)?);
     }
     for (name, mut value) in credentials.iter().map(|(name, value)| (name.clone(), value.clone())) {
         value.set_sensitive(true);
@@ -80,9 +80,8 @@ async fn build(
 }
 
 /// The value is not shown: it may be a secret.
-fn field_value(name: &str, value: &str) -> Result<HeaderValue, Cause> {
-    HeaderValue::from_str(value)
-        .map_err(|_| Cause::Invalid(format!("the value of header `{name}` holds a control character")))
+fn field_value(name: &str, value: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(value).map_err(|_| format!("the value of header `{name}` holds a control character"))
 }
 
 /// The whole body, where each piece of it comes in time.

@@ -146,7 +146,7 @@ pub enum Failure {
     #[error("{} was refused with status {}", .0.request, .0.status)]
     Refused(Answer),
     /// A passing trouble that outlasted our patience; or the deadline came first.
-    #[error("{request} has no answer after {} in {elapsed:.1?}: {cause}", Attempts(*.attempts))]
+    #[error("{request} has no answer after {} in {:.1} s: {cause}", Attempts(*.attempts), .elapsed.as_secs_f64())]
     Exhausted {
         /// `POST /api/…`.
         request: Arc<str>,

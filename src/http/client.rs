@@ -125,7 +125,7 @@ impl Client {
             let time = self.deadline.saturating_duration_since(Instant::now());
             let turn = lane.turn(memory, patience.min(time), &self.shared.random);
             let turn = match timeout_at(self.deadline, turn).await {
-                Ok(Err(pause)) if pause < time => return Err(course.exhausted(Cause::Throttled(pause), false)),
+                Ok(Err(pause)) => return Err(course.exhausted(Cause::Throttled(pause), time <= patience)),
                 Ok(Ok(turn)) if Instant::now() < self.deadline => turn,
                 _ => return Err(course.out_of_time()),
             };

@@ -99,7 +99,7 @@ impl Miss {
         let problem = error.problem();
         if error.is_about_identity() {
             Miss::Stop(Stop::because(Exit::Identity, problem))
-        } else if error.is_about_one_object() {
+        } else if error.is_about_one_object() || error.meaning() == Some(Meaning::PermissionDenied) {
             Miss::problem(problem.at(format!("RUN: `{entry}`")))
         } else {
             // The workspace does not answer: nothing is wrong with the entry.
@@ -140,7 +140,7 @@ impl Finder<'_> {
             return Err(Miss::problem(
                 Problem::new(Code::JobNotFound, "there is no such job, or this identity may not see it")
                     .at(format!("RUN: `{entry}`"))
-                    .hint(format!("the workspace says: {}", error.said())),
+                    .hint(format!("the workspace says: {}", error.said().unwrap_or_default())),
             ));
         }
         Err(Miss::problem(

@@ -1,0 +1,172 @@
+//! What a reader is told: what happened, in the server's own words, and what to do about it.
+
+use super::{ApiError, Error, Meaning, Shape};
+use crate::http::{Cause, Failure};
+use crate::problem::{Code, Problem};
+use std::time::Duration;
+
+impl Error {
+    /// The error for the log. The caller adds the place, and a better hint where it knows one.
+    pub fn problem(&self) -> Problem {
+        match self {
+            Error::Api(error) => error.problem(),
+            Error::Transport(failure) => transport(failure),
+        }
+    }
+}
+
+impl ApiError {
+    /// The error for the log.
+    pub fn problem(&self) -> Problem {
+        let (code, hint) = advice(self);
+        let problem = Problem::new(code, self.to_string()).hint(hint);
+        match self.details.links.iter().find(|link| link.starts_with("https://")) {
+            Some(link) => problem.link(link),
+            None => problem,
+        }
+    }
+}
+
+/// The code and the hint for an error of the workspace.
+fn advice(error: &ApiError) -> (Code, String) {
+    let (code, hint) = match error.meaning() {
+        Meaning::InvalidToken => (
+            Code::InvalidToken,
+            "the credential is wrong, expired, revoked or of another workspace: make a new one, or check the host",
+        ),
+        Meaning::Unauthenticated => {
+            (Code::InvalidToken, "the workspace saw no credential that it takes: check the credential and the host")
+        }
+        Meaning::PermissionDenied => {
+            (Code::PermissionDenied, "ask an owner or a workspace admin to grant the identity what the message names")
+        }
+        Meaning::IpAccessList => (
+            Code::PermissionDenied,
+            "allow the addresses of this runner in the workspace's IP access list, or run where the address is allowed",
+        ),
+        Meaning::PrivateLink => {
+            (Code::PermissionDenied, "run on a machine inside the network that the workspace's private link belongs to")
+        }
+        Meaning::NotFound => {
+            (Code::NotFound, "check the name; what the identity may not see looks as if it were not there")
+        }
+        Meaning::ParentMissing => (Code::NotFound, "the folder was deleted in the meantime: run again"),
+        Meaning::AlreadyExists => (Code::UnexpectedAnswer, "something else made it in the meantime: run again"),
+        Meaning::TypeMismatch { .. } => {
+            (Code::TypeMismatch, "delete or move what is there, or choose another name for the local file")
+        }
+        Meaning::TooLarge => (Code::UnexpectedAnswer, "make it smaller, or leave it out of the deploy"),
+        Meaning::RateLimited => (
+            Code::RateLimited,
+            "other work may be using up the workspace's rate limit: run again later, or run fewer pipelines at once",
+        ),
+        Meaning::Transient => (Code::ServerError, "run again; see https://status.databricks.com if it stays"),
+        Meaning::NotDatabricks if error.shape == Shape::Redirect => {
+            (Code::NotDatabricks, "check `DATABRICKS_HOST`: it must be the address of the workspace itself")
+        }
+        Meaning::NotDatabricks => (
+            Code::NotDatabricks,
+            "check `DATABRICKS_HOST`: it must be the address of a workspace, with no proxy that asks for a login on the way",
+        ),
+        Meaning::Malformed | Meaning::Other => {
+            (Code::UnexpectedAnswer, "see the message; Databricks' support can look the request id up")
+        }
+    };
+    (code, hint.to_owned())
+}
+
+/// Trouble below the API.
+fn transport(failure: &Failure) -> Problem {
+    match failure {
+        Failure::Refused(answer) => ApiError::read(answer).problem(),
+        Failure::Fatal { request, cause } => of_cause(cause, format!("`{request}`: {cause}")),
+        Failure::Uncertain { request, cause } => {
+            let message = format!("`{request}` was sent, but how it ended is not known: {}", last_words(cause));
+            of_cause(cause, message).hint("look in the workspace whether it had its effect, then run again")
+        }
+        Failure::Exhausted { request, attempts, elapsed, cause, by_deadline } => {
+            let tries = if *attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+            let time = if *by_deadline { ", and the time is up" } else { "" };
+            let last = last_words(cause);
+            let elapsed = rounded(*elapsed);
+            let asked = asked_pause(cause);
+            let message = match attempts {
+                0 => format!("`{request}` was not sent: {last}"),
+                _ => format!("`{request}` failed for {elapsed} ({tries}{time}): {last}{asked}"),
+            };
+            of_cause(cause, message)
+        }
+    }
+}
+
+/// The problem for a cause, with its own hint.
+fn of_cause(cause: &Cause, message: String) -> Problem {
+    let (code, hint) = match cause {
+        Cause::Answer(answer) => advice(&ApiError::read(answer)),
+        Cause::Name(_) => (Code::HostNotFound, "check `DATABRICKS_HOST` for a typing error".to_owned()),
+        Cause::Connect(_) => (
+            Code::HostUnreachable,
+            "check `DATABRICKS_HOST`, and whether the network of this runner may reach it".to_owned(),
+        ),
+        Cause::Tls(text) => (Code::TlsFailed, tls_hint(text).to_owned()),
+        Cause::Timeout(_) | Cause::Broken(_) => {
+            (Code::HostUnreachable, "the network or a proxy on the way gave up: run again".to_owned())
+        }
+        Cause::LocalFile(_) => (Code::Unreadable, "nothing may change the files while they are deployed".to_owned()),
+        Cause::Login(_) => (Code::InvalidToken, "check the credential".to_owned()),
+        Cause::TooLong(_) => (Code::UnexpectedAnswer, "check `DATABRICKS_HOST`".to_owned()),
+        Cause::Throttled(_) => (Code::RateLimited, "run again later, or run fewer pipelines at once".to_owned()),
+        Cause::NoTime => (Code::WaitEnded, "raise `TIMEOUT`".to_owned()),
+        Cause::Invalid(_) => (Code::Bug, "report this, please".to_owned()),
+    };
+    Problem::new(code, message).hint(hint)
+}
+
+/// What a failed handshake most likely comes from.
+fn tls_hint(text: &str) -> &'static str {
+    let says = |word: &str| text.contains(word);
+    if says("UnknownIssuer") {
+        "no authority that this pipe trusts vouches for the certificate: check `DATABRICKS_HOST`, and whether a proxy on \
+         the way opens TLS connections"
+    } else if says("Expired") || says("expired") {
+        "the host's certificate has expired, or this machine's clock is wrong"
+    } else if says("not valid for name") || says("NotValidForName") {
+        "the certificate belongs to another name: check `DATABRICKS_HOST`"
+    } else if says("does not speak TLS") {
+        "the address is that of a plain http port: check the port in `DATABRICKS_HOST`"
+    } else {
+        "check `DATABRICKS_HOST`, and whether a proxy on the way opens TLS connections"
+    }
+}
+
+/// The cause in words; an answer in the server's.
+fn last_words(cause: &Cause) -> String {
+    match cause {
+        Cause::Answer(answer) => {
+            let error = ApiError::read(answer);
+            let id = error.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+            format!("status {}: {}{id}", error.status, error.words())
+        }
+        other => other.to_string(),
+    }
+}
+
+fn asked_pause(cause: &Cause) -> String {
+    match cause {
+        Cause::Answer(answer) => match answer.retry_after() {
+            Some(pause) if !pause.is_zero() => format!("; it asks for a pause of {}", rounded(pause)),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    }
+}
+
+/// To the second, where there are seconds.
+fn rounded(time: Duration) -> String {
+    let whole = if time.as_secs() > 0 {
+        Duration::from_secs(time.as_secs())
+    } else {
+        Duration::from_millis(time.as_millis() as u64)
+    };
+    humantime::format_duration(whole).to_string()
+}
