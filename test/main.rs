@@ -5,4 +5,5 @@ mod deploy;
 mod http;
 mod runs;
 mod settings;
+mod source;
 mod support;

@@ -80,11 +80,14 @@ fn base64(text: &str) -> BTreeSet<Vec<u8>> {
             let (first, last) = ((offset * 8).div_ceil(6), bytes.len() * 8 / 6);
             let ends = [last, encoded.trim_end_matches('=').len(), encoded.len()];
             for form in ends.into_iter().filter_map(|end| encoded.as_bytes().get(first..end)) {
+                // In a URL and in JSON, `+`, `/` and `=` may be encoded once more.
+                if let Ok(text) = std::str::from_utf8(form) {
+                    let upper = text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+                    forms.insert(upper.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d").into_bytes());
+                    forms.insert(upper.into_bytes());
+                    forms.insert(text.replace('/', "\\/").into_bytes());
+                }
                 forms.insert(form.to_vec());
-                let mut again = Vec::new();
-                url_encoded(form, &mut again);
-                forms.extend(again);
-                forms.insert(String::from_utf8_lossy(form).replace('/', "\\/").into_bytes());
             }
         }
     }
@@ -96,6 +99,9 @@ fn base64(text: &str) -> BTreeSet<Vec<u8>> {
 fn url_encoded(bytes: &[u8], forms: &mut Vec<Vec<u8>>) {
     const LEFT_ALONE: [&[u8]; 6] = [b"-._~", b"-._", b"*-._", b"-._~!*'()", b"-._~!$&'()*+,;=:@", b"-._~/"];
     const DIGITS: [&[u8; 16]; 2] = [b"0123456789ABCDEF", b"0123456789abcdef"];
+    if bytes.iter().all(u8::is_ascii_alphanumeric) {
+        return;
+    }
     for alone in LEFT_ALONE {
         for digits in DIGITS {
             for blank in [b"%20".as_slice(), b"+"] {

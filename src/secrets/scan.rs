@@ -2,9 +2,9 @@
 //!
 //! A file is read once, in bounded memory. What is found is told by kind and line, never by value.
 
+use super::search::BulkSearch;
 use super::shapes::{self, Where};
-use super::{Secret, forms, search};
-use aho_corasick::AhoCorasick;
+use super::{Secret, forms};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
@@ -41,7 +41,7 @@ pub enum Found {
 /// Prepared for the secrets of this step; scans any number of files.
 #[derive(Clone)]
 pub struct Scanner {
-    live: Option<AhoCorasick>,
+    live: Option<BulkSearch>,
     shapes: bool,
     chunk: usize,
     overlap: usize,
@@ -55,7 +55,7 @@ impl Scanner {
     pub fn new(secrets: &[Secret], shapes: bool) -> Scanner {
         let forms: BTreeSet<_> = secrets.iter().flat_map(|secret| forms::telling(secret.expose())).collect();
         let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
-        let live = if forms.is_empty() { None } else { search::build(&forms) };
+        let live = if forms.is_empty() { None } else { BulkSearch::new(forms) };
         let overlap = OVERLAP.max(longest);
         Scanner { live, shapes, chunk: CHUNK.max(overlap), overlap }
     }
@@ -87,8 +87,8 @@ impl Scanner {
                 found.len() <= 2 * MAX_FINDINGS
             };
             if let Some(live) = &self.live {
-                for match_ in live.try_find_overlapping_iter(&buffer).into_iter().flatten() {
-                    if !note(match_.start(), Found::Live) {
+                for start in live.find(&buffer) {
+                    if !note(start, Found::Live) {
                         break;
                     }
                 }
@@ -227,44 +227,5 @@ mod tests {
             let live: BTreeSet<u64> = whole.iter().filter(|f| f.kind == Found::Live).map(|f| f.line).collect();
             prop_assert_eq!(live.iter().take(10).collect::<Vec<_>>(), expected.iter().take(10).collect::<Vec<_>>());
         }
-    }
-}
-#[cfg(test)]
-mod speed {
-    #[test]
-    #[ignore]
-    fn speed() {
-        use super::*;
-        let text = "df = spark.read.table('a.b').filter(col(\"x\") > 3) # https://example.com/a/b and so on\n"
-            .repeat(1_000_000);
-        let s = Scanner::new(&[Secret::new("correct-horse-battery")], true);
-        let _ = s.scan("x".as_bytes());
-        #[allow(clippy::disallowed_methods)]
-        let t = std::time::Instant::now();
-        println!("{:?}", s.scan(text.as_bytes()).unwrap().len());
-        println!("{} MB in {:?}", text.len() / 1_000_000, t.elapsed());
-        let text: Vec<u8> = (0..80_000_000u64)
-            .map(|i| {
-                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[(i
-                    .wrapping_mul(6364136223846793005)
-                    .wrapping_add(i >> 3)
-                    .wrapping_mul(0x9E3779B97F4A7C15)
-                    >> 58) as usize]
-            })
-            .collect();
-        let t = std::time::Instant::now();
-        println!("{:?}", s.scan(&text[..]).unwrap().len());
-        println!("b64 {} MB in {:?}", text.len() / 1_000_000, t.elapsed());
-        let r = crate::secrets::Redactor::new();
-        let t = std::time::Instant::now();
-        r.learn(&Secret::new(format!("eyJ{}", "ab_c3".repeat(300))));
-        for i in 0..10 {
-            r.learn(&Secret::new(format!("secret-{i}-abcdefghijklmnopqrstuv")));
-        }
-        println!("learnt {:?}", t.elapsed());
-        r.redact("x");
-        println!("first redact {:?}", t.elapsed());
-        r.redact("y");
-        println!("second {:?}", t.elapsed());
     }
 }

@@ -2,7 +2,7 @@
 
 use regex::bytes::Regex;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// What a kind of token looks like.
 #[derive(Debug)]
@@ -13,6 +13,15 @@ pub struct Shape {
     pattern: &'static str,
     /// A stricter pattern for files, where the looser one would cry wolf over examples and documentation.
     in_files: Option<&'static str>,
+}
+
+impl Shape {
+    fn pattern(&self, place: Where) -> &'static str {
+        match place {
+            Where::Output => self.pattern,
+            Where::Files => self.in_files.unwrap_or(self.pattern),
+        }
+    }
 }
 
 /// All shapes. Lengths are lower bounds: the issuers lengthen their tokens now and then.
@@ -92,31 +101,32 @@ pub(super) fn find(bytes: &[u8], from: usize, place: Where) -> impl Iterator<Ite
 /// The shapes for one place: first all in one, so that a text is read once, then one by one for what was found.
 struct Net {
     any: Regex,
-    each: Vec<Regex>,
+    /// Compiled when something is found: most runs find nothing.
+    each: [OnceLock<Option<Regex>>; SHAPES.len()],
+    place: Where,
 }
 
 impl Net {
     fn weave(place: Where) -> Option<Net> {
-        // ASCII classes: the Unicode tables are not linked.
-        let each = SHAPES.iter().map(|shape| match place {
-            Where::Output => format!("(?-u){}", shape.pattern),
-            Where::Files => format!("(?-u){}", shape.in_files.unwrap_or(shape.pattern)),
-        });
-        let any: Vec<String> = each.clone().map(|pattern| format!("(?:{})", pattern.replace("?<value>", ""))).collect();
-        Some(Net {
-            any: Regex::new(&any.join("|")).ok()?,
-            each: each.map(|pattern| Regex::new(&pattern)).collect::<Result<_, _>>().ok()?,
-        })
+        let any: Vec<String> =
+            SHAPES.iter().map(|shape| format!("(?:{})", shape.pattern(place).replace("?<value>", ""))).collect();
+        Some(Net { any: compile(&any.join("|"))?, each: [const { OnceLock::new() }; SHAPES.len()], place })
     }
 
     fn name(&self, bytes: &[u8], range: Range<usize>) -> Option<(&'static Shape, Range<usize>)> {
         let until = bytes.get(..range.end)?;
         SHAPES.iter().zip(&self.each).find_map(|(shape, regex)| {
+            let regex = regex.get_or_init(|| compile(shape.pattern(self.place))).as_ref()?;
             let captures = regex.captures_at(until, range.start)?;
             let whole = captures.get(0).filter(|whole| whole.start() == range.start)?;
             Some((shape, captures.name("value").unwrap_or(whole).range()))
         })
     }
+}
+
+fn compile(pattern: &str) -> Option<Regex> {
+    // ASCII classes: the Unicode tables are not linked.
+    Regex::new(&format!("(?-u){pattern}")).ok()
 }
 
 #[cfg(test)]
@@ -129,6 +139,14 @@ mod tests {
 
     fn hex(length: usize) -> String {
         "0123456789abcdef".chars().cycle().take(length).collect()
+    }
+
+    #[test]
+    fn every_pattern_is_one() {
+        for place in [Where::Output, Where::Files] {
+            assert!(Net::weave(place).is_some());
+            assert!(SHAPES.iter().all(|shape| compile(shape.pattern(place)).is_some()));
+        }
     }
 
     #[test]

@@ -1,7 +1,21 @@
 //! The local tree: which files are deployed, and as what.
+//!
+//! Everything that can be wrong with it is found before anything is changed, and told at once.
+
+mod checks;
+mod ignore_rules;
+mod inspect;
+mod jupyter;
+mod never;
+mod notebook;
+mod patterns;
+mod walk;
 
 use crate::problem::Problem;
-use std::path::PathBuf;
+use crate::secrets::Secret;
+use crate::secrets::scan::Scanner;
+use crate::settings::{Files, SecretScan};
+use std::path::{Path, PathBuf};
 
 /// A language that a notebook can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,15 +63,43 @@ pub struct LocalFile {
 pub struct LocalTree {
     /// What is deployed, sorted by remote path.
     pub files: Vec<LocalFile>,
-    /// What is left out and why, sorted by path: `(path below LOCAL_PATH, reason)`.
+    /// What is left out and why, sorted by path: `(path below LOCAL_PATH, reason)`. A folder is one entry that ends in
+    /// `/` and stands for all that is in it.
     pub ignored: Vec<(String, String)>,
-    /// What does not stop the deploy but should be said.
+    /// What does not stop the deploy but should be said, sorted by place.
     pub warnings: Vec<Problem>,
 }
-pub fn read(
-    _: &crate::settings::Files,
-    _: &std::path::Path,
-    _: &[crate::secrets::Secret],
-) -> Result<LocalTree, Vec<Problem>> {
-    Ok(LocalTree::default())
+
+/// Reads the tree below `files.local`: walks it, tells notebooks from files, and looks for what would go wrong later.
+///
+/// `output_dir` is absolute and never deployed, `secrets` are the live ones of this step. Blocks, so call it where that
+/// is allowed; memory stays below a notebook's limit (10 MiB) and a few hundred bytes a file, whatever the tree holds.
+/// The error holds every problem that was found, sorted by place.
+pub fn read(files: &Files, output_dir: &Path, secrets: &[Secret]) -> Result<LocalTree, Vec<Problem>> {
+    let walk::Walked { candidates, mut ignored, mut problems, mut warnings } = walk::walk(files, output_dir)?;
+    let scanner = Scanner::new(secrets, files.secret_scan != SecretScan::Off);
+    let mut inspector = inspect::Inspector::new(scanner, files.secret_scan);
+    let mut found: Vec<LocalFile> =
+        candidates.into_iter().filter_map(|candidate| inspector.inspect(candidate)).collect();
+    problems.append(&mut inspector.problems);
+    warnings.append(&mut inspector.warnings);
+
+    found.sort_by(|a, b| (&a.remote, &a.relative).cmp(&(&b.remote, &b.relative)));
+    problems.extend(checks::names(&found));
+    problems.extend(checks::collisions(&found));
+    ignored.sort();
+    if found.is_empty() && problems.is_empty() {
+        problems.push(checks::empty(&files.shown, &ignored));
+    }
+    if problems.is_empty() {
+        sort(&mut warnings);
+        Ok(LocalTree { files: found, ignored, warnings })
+    } else {
+        sort(&mut problems);
+        Err(problems)
+    }
+}
+
+fn sort(problems: &mut [Problem]) {
+    problems.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
 }
