@@ -1,1 +1,70 @@
-fn main() {}
+//! Runs the sandbox workspace alone, for trying the pipe, or any other client, against it by hand:
+//!
+//! ```sh
+//! cargo run --example sandbox            # a free port of 127.0.0.1
+//! cargo run --example sandbox -- 127.0.0.1:8080
+//! ```
+//!
+//! It prints its address, its tokens, and the lines to paste into a shell, and serves until ctrl-c.
+#![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+
+use anyhow::Context;
+use databricks_sandbox::{Ending, Match, Principal, Sandbox, Script, TokenState};
+use serde_json::json;
+use std::io::Write;
+use tokio::net::TcpListener;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
+    let listener = TcpListener::bind(&address).await.with_context(|| format!("cannot listen on `{address}`"))?;
+    let address = listener.local_addr()?;
+
+    #[allow(clippy::disallowed_methods, reason = "who tries things by hand expects today's date")]
+    let sandbox = Sandbox::starting_at(std::time::SystemTime::now());
+    let viewer = sandbox.add_principal(Principal::user("viewer@example.com"));
+    let expired = sandbox.add_principal(Principal::user("late@example.com").with_token(TokenState::Expired));
+    let nightly = sandbox.create_job(json!({
+        "name": "nightly-etl",
+        "parameters": [{ "name": "env", "default": "dev" }],
+        "tasks": [
+            { "task_key": "ingest", "notebook_task": { "notebook_path": "/Workspace/Shared/etl/ingest" } },
+            {
+                "task_key": "report",
+                "depends_on": [{ "task_key": "ingest" }],
+                "notebook_task": { "notebook_path": "/Workspace/Shared/etl/report" },
+            },
+        ],
+    }));
+    let failing = sandbox.create_job(json!({
+        "name": "always-failing",
+        "tasks": [{ "task_key": "divide", "spark_python_task": { "python_file": "/Workspace/Shared/etl/divide.py" } }],
+    }));
+    let error = "ZeroDivisionError: division by zero";
+    let trace = format!("Traceback (most recent call last):\n  File \"divide.py\", line 3, in <module>\n{error}");
+    sandbox.script(Match::Job(failing), Script::ending(Ending::failed(error, &trace)));
+
+    println!("A sandbox workspace listens on http://{address}; ctrl-c ends it.\n");
+    println!("jobs:");
+    println!("  nightly-etl     {nightly}  (runs the notebooks ingest and report in /Workspace/Shared/etl)");
+    println!("  always-failing  {failing}  (its task fails)\n");
+    println!("tokens:");
+    println!("  {}  ci@example.com, workspace admin", sandbox.token());
+    println!("  {viewer}  viewer@example.com, may write to its home and /Shared, and to no job");
+    println!("  {expired}  late@example.com, expired\n");
+    println!("to paste:");
+    println!("  export DATABRICKS_HOST=http://{address} DATABRICKS_TOKEN={}", sandbox.token());
+    std::io::stdout().flush()?;
+
+    tokio::select! {
+        () = sandbox.serve(listener) => {}
+        ended = tokio::signal::ctrl_c() => ended.context("cannot wait for ctrl-c")?,
+    }
+
+    let (requests, unknown) = (sandbox.requests().len(), sandbox.unknown_routes());
+    println!("\n{requests} requests over {} connections", sandbox.connections());
+    for route in unknown {
+        println!("not known here: {route}");
+    }
+    Ok(())
+}

@@ -90,7 +90,11 @@ pub(crate) fn outcome(tasks: &[LiveTask]) -> Ending {
     if leaves_are_well {
         return Ending::success_with_failures();
     }
-    let told = Ending { error: None, error_trace: None, output: None, truncated: false, ..Ending::clone(ending) };
+    let result = ending.result.as_deref();
+    let told = Ending {
+        cancelled_or_timed_out: ending.cancelled_or_timed_out,
+        ..Ending::new(&ending.life_cycle, result, &ending.code, &ending.kind, &ending.message)
+    };
     let copied = ending.life_cycle == "SKIPPED" || was_cancelled(ending);
     if copied {
         return told;

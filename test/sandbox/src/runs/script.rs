@@ -112,9 +112,9 @@ pub struct Ending {
     pub output: Option<String>,
     /// Whether `output` is said to be cut. It is also said, and cut, where `output` has over 5 MB.
     pub truncated: bool,
-    /// Overrides the whole `state` block.
+    /// Overrides the whole `state` block. A task's does not reach its run: for that, end the run with [`RunEnd::As`].
     pub state: Block,
-    /// Overrides the whole `status` block.
+    /// Overrides the whole `status` block; likewise.
     pub status: Block,
 }
 

@@ -1,0 +1,18 @@
+//! The sandbox, behaviour by behaviour, asked as a client asks.
+//!
+//! The modules carry `cfg(test)` because that is what clippy knows test code by: helpers may unwrap, too.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod socket;
+#[cfg(test)]
+mod workspace;
