@@ -1,4 +1,4 @@
-//! One attempt: build, sign, send, read the answer to its end.
+//! One attempt: build the request, send it, read the answer to its end.
 
 use super::body;
 use super::call::{Answer, Call, Cause};
@@ -17,19 +17,25 @@ pub(super) const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// Bytes a second that an upload may count on: a slower line is taken for a broken one.
 const SLOWEST_UPLOAD: u64 = 100_000;
 
-/// Sends `call` once, signed with `credentials`.
-pub(super) async fn attempt(
+/// A request that is ready to be sent.
+pub(super) struct Prepared {
+    request: reqwest::Request,
+    /// Of the body, in bytes.
+    length: u64,
+}
+
+/// Sends a request and reads the answer to its end. `told` is what the answer says of the request: what was asked, and
+/// for which time.
+pub(super) async fn send(
     wire: &dyn Wire,
     options: &Options,
-    call: &Call,
-    credentials: HeaderMap,
-    boundary: u128,
-    told: (&Arc<str>, u32),
+    prepared: Prepared,
+    told: (Arc<str>, u32),
 ) -> Result<Answer, Cause> {
-    let (request, length) = build(options, call, credentials, boundary).await?;
+    let upload = Duration::from_secs(prepared.length / SLOWEST_UPLOAD);
     // The time for the connection is the wire's to watch; it is added here so that the wire's answer comes first.
-    let patience = options.connect_timeout + options.answer_timeout + Duration::from_secs(length / SLOWEST_UPLOAD);
-    let response = match timeout(patience, wire.carry(request)).await {
+    let patience = options.connect_timeout + options.answer_timeout + upload;
+    let response = match timeout(patience, wire.carry(prepared.request)).await {
         Err(_) => return Err(Cause::Timeout(patience)),
         Ok(Err(error)) => return Err(Cause::from(error)),
         Ok(Ok(response)) => response,
@@ -38,16 +44,16 @@ pub(super) async fn attempt(
     let headers = response.headers().clone();
     let body = read(response, options.answer_timeout).await?;
     let (request, attempts) = told;
-    Ok(Answer { status, headers, body, request: Arc::clone(request), attempts })
+    Ok(Answer { status, headers, body, request, attempts })
 }
 
-/// The request, and the length of its body in bytes.
-async fn build(
+/// Builds the request for one attempt, signed with `credentials`.
+pub(super) async fn prepare(
     options: &Options,
     call: &Call,
     credentials: HeaderMap,
     boundary: u128,
-) -> Result<(reqwest::Request, u64), Cause> {
+) -> Result<Prepared, Cause> {
     let mut url = options.base.clone();
     url.set_path(&call.path);
     url.set_query(None);
@@ -76,7 +82,7 @@ async fn build(
     if built.length > 0 {
         *request.body_mut() = Some(built.body);
     }
-    Ok((request, built.length))
+    Ok(Prepared { request, length: built.length })
 }
 
 /// The value is not shown: it may be a secret.

@@ -1,6 +1,6 @@
 //! The client: signs, sends, waits its turn, and repeats what may be repeated.
 
-use super::attempt::attempt;
+use super::attempt;
 use super::body;
 use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
 use super::limits::{Lane, Limits, Turn};
@@ -186,19 +186,20 @@ impl Client {
         let shared = &self.shared;
         let boundary = shared.random().u128(..);
         course.attempts += 1;
-        shared.requests.fetch_add(1, Relaxed);
-        if course.attempts > 1 {
-            shared.repetitions.fetch_add(1, Relaxed);
-        }
-        let sent = Instant::now();
-        course.first.get_or_insert(sent);
-        let told = (&course.request, course.attempts);
-        let sending = attempt(&*shared.wire, &shared.options, call, credentials, boundary, told);
+        let started = Instant::now();
+        course.first.get_or_insert(started);
+        let told = (Arc::clone(&course.request), course.attempts);
+        let sending = async {
+            let prepared = attempt::prepare(&shared.options, call, credentials, boundary).await?;
+            shared.requests.fetch_add(1, Relaxed);
+            shared.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
+            attempt::send(&*shared.wire, &shared.options, prepared, told).await
+        };
         let end = match timeout_at(self.deadline, sending).await {
             Ok(end) => end,
-            Err(_) => Err(Cause::Timeout(sent.elapsed())),
+            Err(_) => Err(Cause::Timeout(started.elapsed())),
         };
-        let milliseconds = sent.elapsed().as_millis() as u64;
+        let milliseconds = started.elapsed().as_millis() as u64;
         match &end {
             Ok(answer) => {
                 shared.host_known.store(true, Relaxed);

@@ -248,8 +248,10 @@ async fn a_file_is_streamed_with_its_length_in_the_head() {
     assert!(body[start + data.len()..].starts_with(b"\r\n--part-") && body.ends_with(b"--\r\n"));
 }
 
+type Change = fn(&std::fs::File);
+
 /// Sends a file of 64 MiB, more than sockets buffer, to a server that changes it once it has seen the head.
-async fn upload_of_changing_file(change: fn(&std::fs::File)) -> (Failure, bool) {
+async fn upload_of_changing_file(change: Change) -> (Failure, bool) {
     const LENGTH: u64 = 64 * 1024 * 1024;
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("data.bin");
@@ -282,7 +284,7 @@ async fn upload_of_changing_file(change: fn(&std::fs::File)) -> (Failure, bool) 
 #[tokio::test]
 async fn a_file_that_changes_while_it_is_sent_is_named_as_the_cause() {
     use std::io::Write;
-    let changes: [(fn(&std::fs::File), &str); 2] = [
+    let changes: [(Change, &str); 2] = [
         (|file| file.set_len(50_000_000).unwrap(), "it had 67108864 bytes, and now has 50000000"),
         (|mut file| file.write_all(b"more").unwrap(), "it had 67108864 bytes, and now has more"),
     ];
@@ -302,7 +304,9 @@ async fn a_file_that_is_not_what_it_was_is_not_sent() {
     let end = send(&client(address), &upload(&path, 3)).await.unwrap_err();
     assert!(end.to_string().contains("data.bin`: No such file"), "{end}");
     std::fs::write(&path, "four").unwrap();
-    let end = send(&client(address), &upload(&path, 3)).await.unwrap_err();
+    let client = client(address);
+    let end = send(&client, &upload(&path, 3)).await.unwrap_err();
+    assert_eq!(client.stats().requests, 0);
     assert!(matches!(&end, Failure::Fatal { cause: Cause::LocalFile(_), .. }), "{end:?}");
     assert!(end.to_string().contains("it had 3 bytes, and now has 4"), "{end}");
     assert_eq!(Error::from(end).problem().code, Code::Unreadable);

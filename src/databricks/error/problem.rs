@@ -85,14 +85,12 @@ fn transport(failure: &Failure) -> Problem {
             of_cause(cause, message).hint("look in the workspace whether it had its effect, then run again")
         }
         Failure::Exhausted { request, attempts, elapsed, cause, by_deadline } => {
-            let tries = if *attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+            let (last, asked) = (last_words(cause), asked_pause(cause));
             let time = if *by_deadline { ", and the time is up" } else { "" };
-            let last = last_words(cause);
-            let elapsed = rounded(*elapsed);
-            let asked = asked_pause(cause);
             let message = match attempts {
                 0 => format!("`{request}` was not sent: {last}"),
-                _ => format!("`{request}` failed for {elapsed} ({tries}{time}): {last}{asked}"),
+                1 => format!("`{request}` failed{time}: {last}{asked}"),
+                _ => format!("`{request}` failed for {} ({attempts} attempts){time}: {last}{asked}", rounded(*elapsed)),
             };
             of_cause(cause, message)
         }
