@@ -133,7 +133,8 @@ fn debug_says_why_each_ignored_file_is_ignored_and_shows_no_secret() {
 #[test]
 fn an_object_of_another_kind_in_the_way_is_named_and_the_others_arrive() {
     let running = Running::start(Sandbox::new()).unwrap();
-    let blocked = Step::deploying(running.sandbox()).file("notebooks/report", "a file\n").notebook("notebooks/other.py");
+    let blocked =
+        Step::deploying(running.sandbox()).file("notebooks/report", "a file\n").notebook("notebooks/other.py");
     assert_eq!(blocked.against(&running).code, 0);
     let ended = Step::deploying(running.sandbox())
         .notebook("notebooks/report.py")
@@ -168,8 +169,10 @@ fn tokens_that_are_not_good_end_with_the_identity_code() {
         ("expired", running.sandbox().add_principal(expired)),
         ("not_a_member", running.sandbox().add_principal(stranger)),
     ] {
-        let ended =
-            Step::deploying(running.sandbox()).variable("DATABRICKS_TOKEN", &token).notebook("notebooks/a.py").against(&running);
+        let ended = Step::deploying(running.sandbox())
+            .variable("DATABRICKS_TOKEN", &token)
+            .notebook("notebooks/a.py")
+            .against(&running);
         assert_eq!(ended.code, 2, "{}", ended.log);
         assert!(!ended.log.contains(&token), "{}", ended.log);
         assert_golden(&format!("identity/{name}"), &ended.log);
@@ -185,9 +188,19 @@ fn hosts_that_are_no_workspace_are_told_apart() {
     for (name, canned) in [
         ("login_page", Canned::html(200, "<html><title>Sign in</title><body>Sign in to Databricks</body></html>")),
         ("redirect", Canned::redirect(302, "https://accounts.example.com/login?next=%2F")),
-        ("private_link", Canned::redirect(302, "https://x.cloud.databricks.com/login.html?error=private-link-validation-error")),
+        (
+            "private_link",
+            Canned::redirect(302, "https://x.cloud.databricks.com/login.html?error=private-link-validation-error"),
+        ),
         ("not_found", Canned::html(404, "<html><body><pre>Not Found</pre></body></html>")),
-        ("ip_list", Canned::error(403, "PERMISSION_DENIED", "Source IP address: 192.0.2.7 is blocked by Databricks IP ACL for workspace: 1")),
+        (
+            "ip_list",
+            Canned::error(
+                403,
+                "PERMISSION_DENIED",
+                "Source IP address: 192.0.2.7 is blocked by Databricks IP ACL for workspace: 1",
+            ),
+        ),
     ] {
         sandbox.fault(Fault::always(me(), Trouble::Answer(Moment::Before, canned)));
         let ended = step.against(&running);
@@ -209,7 +222,12 @@ fn nothing_is_changed_when_anything_is_wrong() {
     for (name, step) in [
         ("unknown_job", deploying().variable("RUN", "nightly-etl")),
         ("secret_in_file", deploying().file("notebooks/leak.py", format!("token = '{secret}'\n"))),
-        ("collision", deploying().notebook("notebooks/ingest/orders.sql.py").file("notebooks/ingest/orders.sql", "-- Databricks notebook source\n")),
+        (
+            "collision",
+            deploying()
+                .notebook("notebooks/ingest/orders.sql.py")
+                .file("notebooks/ingest/orders.sql", "-- Databricks notebook source\n"),
+        ),
         ("empty", Step::deploying(sandbox).file("notebooks/.gitignore", "*\n").file("notebooks/a.txt", "a")),
     ] {
         let ended = step.against(&running);
@@ -255,8 +273,14 @@ async fn one_passing_trouble_at_any_request_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_trouble_that_lasts_stops_the_deploy_with_its_own_code() {
     for (name, trouble) in [
-        ("lasting_429", Trouble::Answer(Moment::Before, Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests."))),
-        ("lasting_500", Trouble::Answer(Moment::Before, Canned::error(500, "INTERNAL_ERROR", "The service is at fault."))),
+        (
+            "lasting_429",
+            Trouble::Answer(Moment::Before, Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.")),
+        ),
+        (
+            "lasting_500",
+            Trouble::Answer(Moment::Before, Canned::error(500, "INTERNAL_ERROR", "The service is at fault.")),
+        ),
         ("lasting_drop", Trouble::Drop(Moment::Before)),
     ] {
         let sandbox = Sandbox::new();

@@ -61,7 +61,10 @@ async fn a_job_is_found_by_id_and_by_name_and_run_to_its_end() {
 async fn entries_that_stand_for_nothing_are_told_together_and_nothing_is_started() {
     let (sandbox, _) = workspace().await;
     let (one, two) = (job(&sandbox, "twins"), job(&sandbox, "twins"));
-    let run = format!("nightly-etl\ntwins\nNIGHTLY-ETL\nno such job\n{}\n./nowhere\n./plain.py\n/Shared\n./forecast", i64::MAX);
+    let run = format!(
+        "nightly-etl\ntwins\nNIGHTLY-ETL\nno such job\n{}\n./nowhere\n./plain.py\n/Shared\n./forecast",
+        i64::MAX
+    );
     let ended = Step::running(&sandbox, run).inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Settings, "{}", ended.log);
     assert_golden("runs/unresolved", &ended.log.replace(&one.to_string(), "<one>").replace(&two.to_string(), "<two>"));
@@ -85,7 +88,9 @@ async fn a_typing_error_in_run_is_found_before_anything_is_deployed() {
 #[tokio::test(start_paused = true)]
 async fn a_notebook_runs_once_serverless_or_on_a_cluster() {
     let (sandbox, _) = workspace().await;
-    for (run, cluster) in [("./extract", None), ("/Shared/etl/extract", None), ("./forecast", Some("0123-456789-abcdefgh"))] {
+    for (run, cluster) in
+        [("./extract", None), ("/Shared/etl/extract", None), ("./forecast", Some("0123-456789-abcdefgh"))]
+    {
         let mut step = Step::running(&sandbox, run).variable("PARAMS", "day=2026-11-22");
         if let Some(cluster) = cluster {
             step = step.variable("RUN_CLUSTER_ID", cluster);
@@ -98,7 +103,10 @@ async fn a_notebook_runs_once_serverless_or_on_a_cluster() {
         assert_eq!(task["notebook_task"]["base_parameters"], json!({"day": "2026-11-22"}));
         assert_eq!(task["notebook_task"]["source"], "WORKSPACE");
     }
-    assert_eq!(sandbox.runs()[0].request["tasks"][0]["notebook_task"]["notebook_path"], "/Workspace/Shared/etl/extract");
+    assert_eq!(
+        sandbox.runs()[0].request["tasks"][0]["notebook_task"]["notebook_path"],
+        "/Workspace/Shared/etl/extract"
+    );
     let scala = Step::running(&sandbox, "./old").inside_with(&sandbox, 99).await;
     assert!(scala.log.contains("WARNING: RUN: `./old`: a Scala notebook"), "{}", scala.log);
 }
@@ -106,7 +114,11 @@ async fn a_notebook_runs_once_serverless_or_on_a_cluster() {
 #[tokio::test(start_paused = true)]
 async fn a_deployed_notebook_runs_in_the_same_step() {
     let sandbox = Sandbox::new();
-    let ended = Step::deploying(&sandbox).file("notebooks/etl/main.py", NOTEBOOK).variable("RUN", "./etl/main.py").inside(&sandbox).await;
+    let ended = Step::deploying(&sandbox)
+        .file("notebooks/etl/main.py", NOTEBOOK)
+        .variable("RUN", "./etl/main.py")
+        .inside(&sandbox)
+        .await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_golden("runs/deployed_notebook", &ended.log);
 }
@@ -132,7 +144,8 @@ async fn params_reach_a_job_as_it_takes_them() {
         assert!(request.get(other).is_none(), "{request}");
     }
     let before = triggers(&sandbox);
-    let ended = Step::running(&sandbox, format!("{defining}\n{sql}")).variable("PARAMS", "dya=1").inside(&sandbox).await;
+    let ended =
+        Step::running(&sandbox, format!("{defining}\n{sql}")).variable("PARAMS", "dya=1").inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Settings, "{}", ended.log);
     let log = ended.log.replace(&defining.to_string(), "<defining>").replace(&sql.to_string(), "<sql>");
     assert_golden("runs/params", &log);
@@ -149,7 +162,11 @@ async fn several_run_in_order_and_the_first_that_fails_ends_the_row() {
     assert_eq!(ended.exit, Exit::RunFailed, "{}", ended.log);
     let jobs: Vec<_> = sandbox.runs().iter().map(|run| run.job_id).collect();
     assert_eq!(jobs, [Some(first), Some(second)]);
-    assert!(ended.log.contains(&format!("Not started, because the run before did not succeed: `{third}`")), "{}", ended.log);
+    assert!(
+        ended.log.contains(&format!("Not started, because the run before did not succeed: `{third}`")),
+        "{}",
+        ended.log
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +177,10 @@ async fn a_failure_says_what_where_and_why() {
         Match::Job(id),
         Script::default().task(
             "extract",
-            TaskScript::ending(Ending::failed("ZeroDivisionError: division by zero", &format!("{trace}ZeroDivisionError: division by zero"))),
+            TaskScript::ending(Ending::failed(
+                "ZeroDivisionError: division by zero",
+                &format!("{trace}ZeroDivisionError: division by zero"),
+            )),
         ),
     );
     let ended = Step::running(&sandbox, "nightly-etl").inside(&sandbox).await;
@@ -212,11 +232,16 @@ async fn the_whole_truth_table_through_the_whole_program() {
     ] {
         let ended = ending(RunEnd::As(end), |step| step).await;
         assert_eq!(ended.exit, expected, "{name}: {}", ended.log);
-        let line = ended.log.lines().find(|line| line.contains("Job nightly-etl")).unwrap_or_else(|| panic!("{name}: {}", ended.log));
+        let line = ended
+            .log
+            .lines()
+            .find(|line| line.contains("Job nightly-etl"))
+            .unwrap_or_else(|| panic!("{name}: {}", ended.log));
         seen.push_str(&format!("{name}: exit {}: {line}\n", ended.exit.code()));
     }
     assert_golden("runs/truth_table", &seen);
-    let accepted = ending(RunEnd::As(Ending::success_with_failures()), |step| step.variable("ON_PARTIAL_SUCCESS", "accept")).await;
+    let accepted =
+        ending(RunEnd::As(Ending::success_with_failures()), |step| step.variable("ON_PARTIAL_SUCCESS", "accept")).await;
     assert_eq!(accepted.exit, Exit::Done, "{}", accepted.log);
 }
 
@@ -256,7 +281,8 @@ async fn the_watch_survives_what_passes() {
     let (sandbox, id) = workspace().await;
     sandbox.script(Match::Job(id), Script::playing(TaskScript::after(Duration::from_secs(900), Ending::success())));
     // Eleven minutes of nothing but 503, far longer than a single request is borne.
-    let down = Trouble::Answer(Moment::Before, Canned::error(503, "TEMPORARILY_UNAVAILABLE", "Please try again later."));
+    let down =
+        Trouble::Answer(Moment::Before, Canned::error(503, "TEMPORARILY_UNAVAILABLE", "Please try again later."));
     sandbox.fault(Fault { skip: 3, ..Fault::times(On::get("/api/2.2/jobs/runs/get"), 100, down) });
     let ended = Step::running(&sandbox, id).inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
@@ -282,7 +308,10 @@ async fn our_own_deadline_leaves_or_cancels_the_run() {
         assert_eq!((runs.len(), runs[0].cancel_requested), (1, cancelled), "{}", ended.log);
         assert!(ended.log.contains("Open the run: https://"), "{}", ended.log);
         assert!(ended.log.contains("Not started"), "{}", ended.log);
-        assert_golden(&format!("runs/timeout_{}", if cancelled { "cancel" } else { "leave" }), &ended.log.replace(&next.to_string(), "<next>").replace(&id.to_string(), "<id>"));
+        assert_golden(
+            &format!("runs/timeout_{}", if cancelled { "cancel" } else { "leave" }),
+            &ended.log.replace(&next.to_string(), "<next>").replace(&id.to_string(), "<id>"),
+        );
     }
 }
 

@@ -24,11 +24,11 @@ pub fn assert_golden(name: &str, log: &str) {
 
 /// The log without ports, durations and the version.
 fn settled(log: &str) -> String {
-    let mut log = log.replace(&format!("databricks-deploy {}", env!("CARGO_PKG_VERSION")), "databricks-deploy <version>");
-    for (pattern, stands_for) in [
-        (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
-        (r"\b(\d+(h|m|s|ms)( \d+(h|m|s|ms))*)\b", "<time>"),
-    ] {
+    let mut log =
+        log.replace(&format!("databricks-deploy {}", env!("CARGO_PKG_VERSION")), "databricks-deploy <version>");
+    for (pattern, stands_for) in
+        [(r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"), (r"\b(\d+(h|m|s|ms)( \d+(h|m|s|ms))*)\b", "<time>")]
+    {
         let pattern = regex::Regex::new(pattern).expect("the pattern is right");
         log = pattern.replace_all(&log, stands_for).into_owned();
     }

@@ -25,17 +25,22 @@ impl Wire for InMemory {
     ) -> Pin<Box<dyn Future<Output = Result<reqwest::Response, WireError>> + Send + 'a>> {
         Box::pin(async move {
             let broken = |error: &dyn std::fmt::Display| WireError::Broken(error.to_string());
-            let request: http::Request<reqwest::Body> = request.try_into().map_err(|error: reqwest::Error| broken(&error))?;
+            let request: http::Request<reqwest::Body> =
+                request.try_into().map_err(|error: reqwest::Error| broken(&error))?;
             let (mut parts, body) = request.into_parts();
             // A server sees path and query; the host is in its field.
             let host = parts.uri.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
             parts.headers.insert("host", host.parse().map_err(|error| broken(&error as &dyn std::fmt::Display))?);
-            parts.uri = parts.uri.path_and_query().map_or("/", |path| path.as_str()).parse().map_err(
-                |error: http::uri::InvalidUri| broken(&error),
-            )?;
+            parts.uri = parts
+                .uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .parse()
+                .map_err(|error: http::uri::InvalidUri| broken(&error))?;
             let request = http::Request::from_parts(parts, axum::body::Body::new(body));
-            let answer = self.sandbox.answer(request).await.map_err(|_| WireError::Broken("connection closed".into()))?;
-            Ok(answer.map(reqwest::Body::wrap).into())
+            let answer =
+                self.sandbox.answer(request).await.map_err(|_| WireError::Broken("connection closed".into()))?;
+            Ok(answer.map(|body| reqwest::Body::wrap_stream(body.into_data_stream())).into())
         })
     }
 }
