@@ -1,19 +1,22 @@
 //! The sandbox behind the client without a socket: paused time and real sockets do not go together, since tokio moves
 //! the clock whenever it has to wait for the network.
 
+use axum::body::{Body, Bytes, HttpBody};
 use databricks_deploy::http::{Wire, WireError};
 use databricks_sandbox::Sandbox;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
 
 /// Carries requests to a sandbox in the same process.
-pub struct InMemory {
+pub(crate) struct InMemory {
     sandbox: Sandbox,
 }
 
 impl InMemory {
     /// A wire to this sandbox.
-    pub fn new(sandbox: Sandbox) -> InMemory {
+    pub(crate) fn new(sandbox: Sandbox) -> InMemory {
         InMemory { sandbox }
     }
 }
@@ -40,7 +43,26 @@ impl Wire for InMemory {
             let request = http::Request::from_parts(parts, axum::body::Body::new(body));
             let answer =
                 self.sandbox.answer(request).await.map_err(|_| WireError::Broken("connection closed".into()))?;
-            Ok(answer.map(|body| reqwest::Body::wrap_stream(body.into_data_stream())).into())
+            Ok(answer.map(|body| reqwest::Body::wrap(Shared(Mutex::new(body)))).into())
         })
+    }
+}
+
+/// The sandbox's body as one that several threads may hold, as reqwest wants it. The lock is never fought for.
+struct Shared(Mutex<Body>);
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, axum::Error>>> {
+        Pin::new(self.0.get_mut().expect("nobody panicked")).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.0.lock().expect("nobody panicked").size_hint()
     }
 }

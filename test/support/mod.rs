@@ -3,8 +3,8 @@
 mod golden;
 mod memory;
 
-pub use golden::assert_golden;
-pub use memory::InMemory;
+pub(crate) use golden::assert_golden;
+pub(crate) use memory::InMemory;
 
 use databricks_deploy::exit::Exit;
 use databricks_deploy::outcome::Outcome;
@@ -20,23 +20,23 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// A clone on disk and the environment of a step; starts from what nearly every test needs.
-pub struct Step {
+pub(crate) struct Step {
     clone: TempDir,
     variables: BTreeMap<String, String>,
 }
 
 /// What a process left behind.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Its exit code.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Its log.
-    pub log: String,
+    pub(crate) log: String,
 }
 
 impl Step {
     /// A step of a branch build, with an empty clone and no pipe variables but `NO_COLOR`.
-    pub fn new() -> Step {
+    pub(crate) fn new() -> Step {
         let clone = tempfile::tempdir().expect("a temporary folder");
         let mut step = Step { clone, variables: BTreeMap::new() };
         let root = step.root().to_string_lossy().into_owned();
@@ -61,7 +61,7 @@ impl Step {
     }
 
     /// A step that deploys the folder `notebooks` to `/Workspace/Shared/etl` of the sandbox.
-    pub fn deploying(sandbox: &Sandbox) -> Step {
+    pub(crate) fn deploying(sandbox: &Sandbox) -> Step {
         Step::new()
             .variable("DATABRICKS_TOKEN", sandbox.token())
             .variable("WORKSPACE_PATH", "/Workspace/Shared/etl")
@@ -69,7 +69,7 @@ impl Step {
     }
 
     /// A step that only runs something.
-    pub fn running(sandbox: &Sandbox, what: impl ToString) -> Step {
+    pub(crate) fn running(sandbox: &Sandbox, what: impl ToString) -> Step {
         Step::new()
             .variable("DATABRICKS_TOKEN", sandbox.token())
             .variable("ACTION", "run")
@@ -78,19 +78,19 @@ impl Step {
     }
 
     /// Sets a variable.
-    pub fn variable(mut self, name: &str, value: impl ToString) -> Step {
+    pub(crate) fn variable(mut self, name: &str, value: impl ToString) -> Step {
         self.variables.insert(name.to_owned(), value.to_string());
         self
     }
 
     /// Takes a variable away.
-    pub fn without(mut self, name: &str) -> Step {
+    pub(crate) fn without(mut self, name: &str) -> Step {
         self.variables.remove(name);
         self
     }
 
     /// Writes a file of the clone.
-    pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Step {
+    pub(crate) fn file(self, path: &str, content: impl AsRef<[u8]>) -> Step {
         let path = self.root().join(path);
         std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder is made");
         std::fs::write(path, content).expect("the file is written");
@@ -98,22 +98,22 @@ impl Step {
     }
 
     /// A Python notebook in the clone.
-    pub fn notebook(self, path: &str) -> Step {
+    pub(crate) fn notebook(self, path: &str) -> Step {
         self.file(path, "# Databricks notebook source\nprint(1)\n")
     }
 
     /// The root of the clone.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.clone.path()
     }
 
     /// Runs the real binary against a sandbox that is served.
-    pub fn against(&self, running: &Running) -> Ended {
+    pub(crate) fn against(&self, running: &Running) -> Ended {
         self.process(&[("DATABRICKS_HOST", &running.url())])
     }
 
     /// Runs the real binary.
-    pub fn process(&self, more: &[(&str, &str)]) -> Ended {
+    pub(crate) fn process(&self, more: &[(&str, &str)]) -> Ended {
         let output = Command::new(binary())
             .env_clear()
             .envs(&self.variables)
@@ -130,12 +130,12 @@ impl Step {
     }
 
     /// Runs the library in this process, over memory, in whatever time the runtime has.
-    pub async fn inside(&self, sandbox: &Sandbox) -> Inside {
+    pub(crate) async fn inside(&self, sandbox: &Sandbox) -> Inside {
         self.inside_with(sandbox, 7).await
     }
 
     /// The same with another nonce: another process.
-    pub async fn inside_with(&self, sandbox: &Sandbox, nonce: u64) -> Inside {
+    pub(crate) async fn inside_with(&self, sandbox: &Sandbox, nonce: u64) -> Inside {
         let log = Log::default();
         let mut variables = self.variables.clone();
         variables.entry("DATABRICKS_HOST".into()).or_insert_with(|| "https://sandbox.cloud.databricks.com".into());
@@ -153,28 +153,28 @@ impl Step {
 
 /// What a run inside this process left behind.
 #[derive(Debug)]
-pub struct Inside {
+pub(crate) struct Inside {
     /// How it ended.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// All that happened.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The log.
-    pub log: String,
+    pub(crate) log: String,
 }
 
 /// The binary under test: the one that cargo built, or the one that is going to be shipped.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     #[allow(clippy::disallowed_methods)] // which binary is judged is the caller's choice
     std::env::var_os("PIPE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_databricks-deploy").into(), PathBuf::from)
 }
 
 /// A log in memory.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// What was written so far.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("nobody panicked").clone()).expect("the log is UTF-8")
     }
 }
