@@ -37,7 +37,7 @@ impl Exit {
         match self {
             Exit::Done => "Done",
             Exit::Settings => "Stopped before any change",
-            Exit::Identity => "Databricks does not accept this identity",
+            Exit::Identity => "Not logged in to Databricks",
             Exit::Deploy => "The deploy did not finish",
             Exit::RunFailed => "A run failed",
             Exit::RunCancelled => "A run was cancelled, or did not happen",

@@ -208,7 +208,19 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
             });
             Ok(me)
         }
-        Err(error) => Err(Stop::because(Exit::Identity, error.problem().at("DATABRICKS_HOST"))),
+        Err(error) => {
+            let mut problem = error.problem();
+            if problem.code == Code::NotFound {
+                // Every workspace knows who asks; a server that has no such page is no workspace.
+                problem.code = Code::NotDatabricks;
+                problem.hint = Some("check `DATABRICKS_HOST`: it must be the address of a workspace".into());
+            }
+            let place = match problem.code {
+                Code::InvalidToken | Code::PermissionDenied => "log-in",
+                _ => "DATABRICKS_HOST",
+            };
+            Err(Stop::because(Exit::Identity, problem.at(place)))
+        }
     }
 }
 

@@ -109,6 +109,7 @@ codes! {
     RateLimited "rate-limited" "The workspace kept answering 429 until patience ended";
     ServerError "server-error" "The workspace kept failing until patience ended";
     UnexpectedAnswer "unexpected-answer" "The workspace refused a request for a reason of its own";
+    TimeIsUp "time-is-up" "`TIMEOUT` passed before the work was done";
     // Deploying
     TypeMismatch "type-mismatch" "The workspace holds an object of another kind at this path";
     DeployUnfinished "deploy-unfinished" "The deploy ended before everything was sent";

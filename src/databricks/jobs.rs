@@ -96,7 +96,7 @@ impl Workspace {
         }
     }
 
-    /// Every job that we may see with exactly this name (the service's own filter ignores case).
+    /// Every job that we may see with this name, in whatever case: so the service's own filter understands names.
     pub async fn jobs_named(&self, name: &str) -> Result<Vec<JobSummary>, Error> {
         let mut found = Vec::new();
         let mut page = None::<String>;
@@ -105,12 +105,7 @@ impl Workspace {
             query.extend(page.take().map(|token| ("page_token", token)));
             let wire: WireJobs = self.get(Class::Jobs, "/api/2.2/jobs/list", query).await?;
             found.extend(wire.jobs.into_iter().filter_map(|job| {
-                let job_name = job.settings.name?;
-                (job_name == name).then_some(JobSummary {
-                    id: job.job_id,
-                    name: job_name,
-                    creator: job.creator_user_name,
-                })
+                Some(JobSummary { id: job.job_id, name: job.settings.name?, creator: job.creator_user_name })
             }));
             page = wire.next_page_token.filter(|token| !token.is_empty());
             if page.is_none() {

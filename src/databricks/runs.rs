@@ -260,7 +260,8 @@ impl Workspace {
 
 impl From<WireTaskRun> for TaskRun {
     fn from(wire: WireTaskRun) -> TaskRun {
-        let took = u64::try_from(wire.end_time - wire.start_time).ok().filter(|_| wire.end_time > 0);
+        // A task that never ran has an end, but no start.
+        let took = u64::try_from(wire.end_time - wire.start_time).ok().filter(|_| wire.start_time > 0);
         TaskRun {
             id: wire.run_id,
             key: wire.task_key,

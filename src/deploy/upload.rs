@@ -11,7 +11,7 @@ use crate::stop::Stop;
 use std::future::Future;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// How many uploads are begun at once. The client's own limit decides how many are on the wire; a few more stand ready,
 /// so that its slots are never empty, and no more, so that memory does not grow with the tree.
@@ -19,6 +19,9 @@ const IN_FLIGHT: usize = 32;
 
 /// How often the log tells how far an upload is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the log may stay silent while nothing moves.
+const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// Makes the folders of the plan, and thereby all above them.
 pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), Stop> {
@@ -34,7 +37,6 @@ pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), St
 
 /// Uploads all objects of the plan.
 pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emit) -> Result<(), Stop> {
-    let mut told = Instant::now();
     let total = plan.uploads.len();
     let each = plan.uploads.iter().map(|upload| {
         let (workspace, import) = (workspace.clone(), import_of(upload));
@@ -43,13 +45,7 @@ pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emi
             (import.path, sent)
         }
     });
-    in_parallel(each, |done| {
-        if told.elapsed() >= PROGRESS_INTERVAL {
-            told = Instant::now();
-            events.emit(Event::DeployProgress { done, total });
-        }
-    })
-    .await
+    in_parallel(each, |done| events.emit(Event::DeployProgress { done, total })).await
 }
 
 /// Uploads one object; a folder that vanished since it was made is made again, once.
@@ -67,7 +63,7 @@ async fn send(workspace: &Workspace, import: &Import) -> Result<(), Error> {
 
 /// Runs all of `each`, a bounded number at a time. What concerns one object alone does not stop the others, so that one
 /// run of the step tells everything that is wrong; what will hit every other object too stops the rest.
-async fn in_parallel<F>(each: impl Iterator<Item = F>, mut progress: impl FnMut(usize)) -> Result<(), Stop>
+async fn in_parallel<F>(each: impl Iterator<Item = F>, progress: impl Fn(usize)) -> Result<(), Stop>
 where
     F: Future<Output = (String, Result<(), Error>)> + Send + 'static,
 {
@@ -76,12 +72,25 @@ where
     let mut failures = Vec::new();
     let mut done = 0;
     let mut give_up = false;
+    let (mut told, mut told_at) = (0, Instant::now());
+    let mut tick = interval_at(told_at + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         while !give_up && running.len() < IN_FLIGHT {
             let Some(next) = waiting.next() else { break };
             running.spawn(next);
         }
-        let Some(ended) = running.join_next().await else { break };
+        let ended = tokio::select! {
+            ended = running.join_next() => ended,
+            _ = tick.tick() => {
+                if done > told || told_at.elapsed() >= HEARTBEAT {
+                    (told, told_at) = (done, Instant::now());
+                    progress(done);
+                }
+                continue;
+            }
+        };
+        let Some(ended) = ended else { break };
         match ended {
             Ok((_, Ok(()))) => done += 1,
             Ok((path, Err(error))) => {
@@ -90,7 +99,6 @@ where
             }
             Err(panicked) => return Err(Stop::bug(&format!("an upload ended unexpectedly: {panicked}"))),
         }
-        progress(done);
     }
     if failures.is_empty() { Ok(()) } else { Err(stop(failures, waiting.count())) }
 }

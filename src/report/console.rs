@@ -146,7 +146,12 @@ impl Console {
         if let Some(error) = &failure.error {
             self.detail(error);
         }
-        for line in &failure.trace {
+        // A Python trace ends with the error itself.
+        let trace = match failure.trace.split_last() {
+            Some((last, rest)) if Some(last) == failure.error.as_ref() => rest,
+            _ => &failure.trace,
+        };
+        for line in trace {
             self.detail(&format!("| {line}"));
         }
         if let Some(notebook) = &failure.notebook {
@@ -170,16 +175,17 @@ impl Console {
     }
 
     fn stopped(&self, problems: &[Problem], exit: Exit) {
-        match (problems.len(), exit) {
-            (0, _) => {}
-            (1, Exit::Settings) => self.line(Style::Failure, "A setting or a file is wrong; nothing was changed:"),
-            (number, Exit::Settings) => {
-                self.line(Style::Failure, &format!("{number} settings or files are wrong; nothing was changed:"))
-            }
-            _ => {}
+        if problems.len() > 1 && exit == Exit::Settings {
+            self.line(Style::Failure, &format!("{} problems, and nothing was changed:", problems.len()));
         }
-        for problem in problems {
-            self.problem(Style::Failure, problem);
+        for (index, problem) in problems.iter().enumerate() {
+            // One piece of advice for a row of problems is given once, below the last of them.
+            let advised = problems.get(index + 1).is_some_and(|next| next.hint == problem.hint && problem.link.is_none());
+            if advised {
+                self.line(Style::Failure, &problem.to_string());
+            } else {
+                self.problem(Style::Failure, problem);
+            }
         }
     }
 

@@ -171,6 +171,7 @@ fn words(status: &Status, verb: &str) -> String {
         (Some("FAILED"), None) => verb.to_owned(),
         (Some("FAILED") | None, Some(code)) => format!("{verb} ({code})"),
         (Some("CANCELED"), _) => verb.to_owned(),
+        (Some(result @ "UPSTREAM_FAILED"), _) => format!("did not run ({result})"),
         (Some(result), _) => format!("{verb} ({result})"),
         (None, None) => format!("{verb} ({})", life_cycle.unwrap_or("no state")),
     }

@@ -129,8 +129,8 @@ impl Watch<'_> {
                 self.disputed = 0;
                 if state != self.state {
                     self.state = state.to_owned();
-                    // What a single task does, its own line tells.
-                    if run.tasks.len() != 1 || state == "queued" {
+                    // That it starts and runs, the lines of its tasks tell.
+                    if !matches!(state, "pending" | "running") {
                         let state = match &run.status.message {
                             Some(why) if state == "queued" => format!("{state}: {}", text::one_line(why)),
                             _ => state.to_owned(),
@@ -153,7 +153,8 @@ impl Watch<'_> {
             }
         };
         let known = self.tasks.insert((task.key.clone(), task.attempt), state.clone());
-        if known.as_deref() == Some(&*state) || (known.is_none() && state == "pending") || state == "blocked" {
+        // Every task starts blocked or pending; what is worth a line is when it runs, and how it ends.
+        if known.as_deref() == Some(&*state) || matches!(&*state, "pending" | "blocked" | "queued") {
             return;
         }
         let state = if task.attempt > 0 { format!("{state} (retry {})", task.attempt) } else { state };
@@ -170,7 +171,7 @@ impl Watch<'_> {
     /// A look that failed: passing trouble is borne until the deadline, anything else ends the watch.
     fn trouble(&mut self, error: &Error) -> Result<(), Stop> {
         if error.is_passing() {
-            if !self.troubled {
+            if !self.troubled && Instant::now() < self.context.deadline {
                 self.troubled = true;
                 let run = self.triggered.label.clone();
                 self.say(Event::WatchTroubled { run, trouble: error.problem().message });
@@ -183,7 +184,6 @@ impl Watch<'_> {
         if lost {
             problem.code = Code::IdentityLost;
         }
-        problem.link = self.link.clone();
         let message = "is not watched any longer".to_owned();
         self.context.events.emit(Event::RunEnded(self.report(Ending::WaitEnded, Some(problem.code), message)));
         Err(Stop::because(if lost { Exit::Identity } else { Exit::WaitEnded }, problem))

@@ -92,9 +92,17 @@ fn transport(failure: &Failure) -> Problem {
                 1 => format!("`{request}` failed{time}: {last}{asked}"),
                 _ => format!("`{request}` failed for {} ({attempts} attempts){time}: {last}{asked}", rounded(*elapsed)),
             };
-            of_cause(cause, message)
+            if !*by_deadline {
+                return of_cause(cause, message);
+            }
+            let (code, hint) = time_is_up();
+            Problem::new(code, message).hint(hint)
         }
     }
+}
+
+fn time_is_up() -> (Code, String) {
+    (Code::TimeIsUp, "raise `TIMEOUT`, if the work needs more time than that".to_owned())
 }
 
 /// The problem for a cause, with its own hint.
@@ -114,7 +122,7 @@ fn of_cause(cause: &Cause, message: String) -> Problem {
         Cause::Login(_) => (Code::InvalidToken, "check the credential".to_owned()),
         Cause::TooLong(_) => (Code::UnexpectedAnswer, "check `DATABRICKS_HOST`".to_owned()),
         Cause::Throttled(_) => (Code::RateLimited, "run again later, or run fewer pipelines at once".to_owned()),
-        Cause::NoTime => (Code::WaitEnded, "raise `TIMEOUT`".to_owned()),
+        Cause::NoTime => time_is_up(),
         Cause::Invalid(_) => (Code::Bug, "report this, please".to_owned()),
     };
     Problem::new(code, message).hint(hint)
