@@ -48,10 +48,10 @@ pub const SHAPES: &[Shape] = &[
     Shape { name: "AWS access key", pattern: r"(?:AKIA|ASIA)[A-Z2-7]{16}\b", in_files: None },
     Shape {
         name: "Authorization header",
-        pattern: r#"(?i)authorization["'\\]*\s*[:=]\s*["'\\]*(?:bearer|basic)\s+(?<value>[!-~&&[^"'\\,;]]+)"#,
+        pattern: r#"(?i)authorization["'\\]*[ \t]*[:=][ \t]*["'\\]*(?:bearer|basic)[ \t]+(?<value>[!-~&&[^"'\\,;]]+)"#,
         // `Bearer <token>`, `Bearer {token}` and `Bearer $TOKEN` stand in every second notebook.
         in_files: Some(
-            r#"(?i)authorization["'\\]*\s*[:=]\s*["'\\]*(?:bearer|basic)\s+(?<value>[a-z._~+/-]*[0-9][a-z0-9._~+/-]{15,})"#,
+            r#"(?i)authorization["'\\]*[ \t]*[:=][ \t]*["'\\]*(?:bearer|basic)[ \t]+(?<value>[a-z._~+/-]*[0-9][a-z0-9._~+/-]{15,})"#,
         ),
     },
     Shape {
@@ -209,6 +209,7 @@ mod tests {
             "self.hvs.value",
             "AKIA",
             "Authorization: required",
+            "authorization: basic\nand another line",
             "0123456789abcdef0123456789abcdef01234567",
         ] {
             assert!(!looks_like_token(text), "{text}");
