@@ -61,8 +61,9 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "URL with a token",
-        pattern: r"://(?<value>[A-Za-z0-9_.~=-]{20,})@",
-        in_files: Some(r"://(?<value>[A-Za-z_.~-]*[0-9][A-Za-z0-9_.~=-]{19,})@"),
+        // Not in any URL: in `abfss://container@account…` the same place has a name that everybody may see.
+        pattern: r"https?://(?<value>[A-Za-z0-9_.~=-]{20,})@",
+        in_files: Some(r"https?://(?<value>[A-Za-z_.~-]*[0-9][A-Za-z0-9_.~=-]{19,})@"),
     },
 ];
 
@@ -204,6 +205,7 @@ mod tests {
             "dapi0123",
             "https://host:8080/path",
             "https://john@bitbucket.org/team/repo.git",
+            "abfss://landing-zone-2024-europe-west@account.dfs.core.windows.net/raw/",
             "mail someone@example.com, see https://example.com:443 or so",
             "key.eye of hockey.eyelash.brow",
             "self.hvs.value",
