@@ -123,17 +123,36 @@ fn url_encoded(bytes: &[u8], forms: &mut Vec<Vec<u8>>) {
 }
 
 /// JSON strings as the common encoders write them: plain, with `\/`, with `<`, `>` and `&` as Go does, in ASCII only as
-/// Python does; and a JSON text inside of a JSON text.
+/// Python and, with upper-case digits, Java do; and a JSON text inside of a JSON text.
 fn json_escaped(text: &str, forms: &mut Vec<Vec<u8>>) {
     let plain = json(text, |_| false);
     forms.push(json(&plain, |_| false).into_bytes());
     forms.push(plain.replace('/', "\\/").into_bytes());
-    for form in [json(text, |c| matches!(c, '<' | '>' | '&')), json(text, |c| !c.is_ascii())] {
+    let ascii = json(text, |c| !c.is_ascii());
+    let upper = upper_case_numbers(&ascii);
+    for form in [json(text, |c| matches!(c, '<' | '>' | '&')), ascii, upper] {
         forms.push(form.replace('/', "\\/").into_bytes());
         forms.push(form.into_bytes());
     }
-    forms.push(json(text, |c| !c.is_ascii() || matches!(c, '<' | '>' | '&' | '\'')).into_bytes());
+    let by_number = json(text, |c| !c.is_ascii() || matches!(c, '<' | '>' | '&' | '\''));
+    forms.push(by_number.into_bytes());
     forms.push(plain.into_bytes());
+}
+
+/// `json`, in which every `\u00e9` is written `\u00E9`.
+fn upper_case_numbers(json: &str) -> String {
+    let (mut out, mut digits, mut escaped) = (String::with_capacity(json.len()), 0, false);
+    for c in json.chars() {
+        if digits > 0 {
+            out.push(c.to_ascii_uppercase());
+            digits -= 1;
+        } else {
+            out.push(c);
+            digits = if escaped && c == 'u' { 4 } else { 0 };
+            escaped = c == '\\' && !escaped;
+        }
+    }
+    out
 }
 
 fn json(text: &str, by_number: impl Fn(char) -> bool) -> String {
@@ -200,6 +219,7 @@ mod tests {
             r#"a b/c\\\"d&'<é"#,
             r#"a b/c\"d\u0026'\u003cé"#,
             r#"a b/c\"d&'<\u00e9"#,
+            r#"a b/c\"d&'<\u00E9"#,
             "a b/c&quot;d&amp;&apos;&lt;é",
             "a b/c&#34;d&amp;&#39;&lt;é",
             "a b/c\"d&amp;'&lt;é",

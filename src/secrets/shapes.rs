@@ -48,10 +48,10 @@ pub const SHAPES: &[Shape] = &[
     Shape { name: "AWS access key", pattern: r"(?:AKIA|ASIA)[A-Z2-7]{16}\b", in_files: None },
     Shape {
         name: "Authorization header",
-        pattern: r#"(?i)authorization["'\\]*\s*[:=]\s*["'\\]*(?:bearer|basic)\s+(?<value>[!-~&&[^"'\\,;]]+)"#,
+        pattern: r#"(?i)authorization["'\\]*[ \t]*[:=][ \t]*["'\\]*(?:bearer|basic)[ \t]+(?<value>[!-~&&[^"'\\,;]]+)"#,
         // `Bearer <token>`, `Bearer {token}` and `Bearer $TOKEN` stand in every second notebook.
         in_files: Some(
-            r#"(?i)authorization["'\\]*\s*[:=]\s*["'\\]*(?:bearer|basic)\s+(?<value>[a-z._~+/-]*[0-9][a-z0-9._~+/-]{15,})"#,
+            r#"(?i)authorization["'\\]*[ \t]*[:=][ \t]*["'\\]*(?:bearer|basic)[ \t]+(?<value>[a-z._~+/-]*[0-9][a-z0-9._~+/-]{15,})"#,
         ),
     },
     Shape {
@@ -61,8 +61,9 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "URL with a token",
-        pattern: r"://(?<value>[A-Za-z0-9_.~=-]{20,})@",
-        in_files: Some(r"://(?<value>[A-Za-z_.~-]*[0-9][A-Za-z0-9_.~=-]{19,})@"),
+        // Not in any URL: in `abfss://container@account…` the same place has a name that everybody may see.
+        pattern: r"https?://(?<value>[A-Za-z0-9_.~=-]{20,})@",
+        in_files: Some(r"https?://(?<value>[A-Za-z_.~-]*[0-9][A-Za-z0-9_.~=-]{19,})@"),
     },
 ];
 
@@ -204,11 +205,13 @@ mod tests {
             "dapi0123",
             "https://host:8080/path",
             "https://john@bitbucket.org/team/repo.git",
+            "abfss://landing-zone-2024-europe-west@account.dfs.core.windows.net/raw/",
             "mail someone@example.com, see https://example.com:443 or so",
             "key.eye of hockey.eyelash.brow",
             "self.hvs.value",
             "AKIA",
             "Authorization: required",
+            "authorization: basic\nand another line",
             "0123456789abcdef0123456789abcdef01234567",
         ] {
             assert!(!looks_like_token(text), "{text}");

@@ -37,6 +37,9 @@ pub(super) struct Walked {
 /// Walks the tree. Fails where there is none, or where a pattern is no glob.
 pub(super) fn walk(files: &Files, output_dir: &Path) -> Result<Walked, Vec<Problem>> {
     let root = fs::canonicalize(&files.local).map_err(|e| vec![no_folder(&files.shown, &e)])?;
+    if !root.is_dir() {
+        return Err(vec![no_folder(&files.shown, &ErrorKind::NotADirectory.into())]);
+    }
     let clone = fs::canonicalize(&files.clone_root).ok().filter(|clone| root.starts_with(clone));
     let clone = clone.unwrap_or_else(|| root.clone());
     let (include, exclude) = match (Patterns::new("INCLUDE", &files.include), Patterns::new("EXCLUDE", &files.exclude))
@@ -234,11 +237,10 @@ fn entries(folder: &Path) -> io::Result<Vec<(OsString, FileType)>> {
 }
 
 fn no_folder(shown: &str, error: &io::Error) -> Problem {
-    if error.kind() == ErrorKind::NotFound {
-        Problem::new(Code::NoSuchFolder, format!("`{shown}` is not there"))
-            .at("LOCAL_PATH")
-            .hint("it is relative to the root of the repository")
-    } else {
-        unreadable(shown, error)
-    }
+    let message = match error.kind() {
+        ErrorKind::NotFound => format!("`{shown}` is not there"),
+        ErrorKind::NotADirectory => format!("`{shown}` is not a folder"),
+        _ => return unreadable(shown, error),
+    };
+    Problem::new(Code::NoSuchFolder, message).at("LOCAL_PATH").hint("it is relative to the root of the repository")
 }
