@@ -36,7 +36,14 @@ impl Sandbox {
     /// # Errors
     ///
     /// [`Dropped`] if a fault breaks the connection, or the request's own body breaks off.
-    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Dropped> {
+    pub fn answer(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Body>, Dropped>> + Send + 'static {
+        self.clone().walk(request)
+    }
+
+    async fn walk(self, request: Request<Body>) -> Result<Response<Body>, Dropped> {
         let (head, body) = request.into_parts();
         let (number, strike) = self.arrive(&head);
         let payload = Payload::read(&head, body).await.ok_or(Dropped)?;

@@ -9,7 +9,8 @@ use std::time::Duration;
 pub struct On {
     /// The method; `None` means any.
     pub method: Option<Method>,
-    /// What the path starts with; empty means any.
+    /// What the path starts with, by whole segments: `/api/2.2/jobs/runs/get` does not cover `…/runs/get-output`, and
+    /// `/api/2.0/workspace` covers all below it. Empty means any.
     pub path: String,
 }
 
@@ -20,26 +21,28 @@ impl On {
         On::default()
     }
 
-    /// Requests of any method whose path starts with `path`.
+    /// Requests of any method at `path` and below.
     #[must_use]
     pub fn path(path: &str) -> On {
         On { method: None, path: path.to_owned() }
     }
 
-    /// GET requests whose path starts with `path`.
+    /// GET requests at `path` and below.
     #[must_use]
     pub fn get(path: &str) -> On {
         On { method: Some(Method::GET), path: path.to_owned() }
     }
 
-    /// POST requests whose path starts with `path`.
+    /// POST requests at `path` and below.
     #[must_use]
     pub fn post(path: &str) -> On {
         On { method: Some(Method::POST), path: path.to_owned() }
     }
 
     pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
-        self.method.as_ref().is_none_or(|wanted| wanted == method) && path.starts_with(&self.path)
+        let rest = path.strip_prefix(self.path.trim_end_matches('/'));
+        let path_fits = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        path_fits && self.method.as_ref().is_none_or(|wanted| wanted == method)
     }
 }
 

@@ -16,7 +16,11 @@ use tokio::task::JoinSet;
 
 impl Sandbox {
     /// Serves over HTTP/1.1 with keep-alive until the future is dropped, which also closes every connection.
-    pub async fn serve(&self, listener: TcpListener) {
+    pub fn serve(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
+        self.clone().accept(listener)
+    }
+
+    async fn accept(self, listener: TcpListener) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {

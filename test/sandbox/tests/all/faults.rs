@@ -75,6 +75,11 @@ async fn faults_count_the_requests_that_they_cover() {
     assert!(client.try_get(ME).await.is_err() && client.try_get(ME).await.is_err());
     client.sandbox.clear_faults();
     assert!(client.try_get(ME).await.is_ok());
+    gone(Fault::always(On::path("/api/2.0/work"), Trouble::Drop(Moment::Before)));
+    assert!(client.try_post(MKDIRS, json!({ "path": "/Shared/x" })).await.is_ok());
+    gone(Fault::always(On::path("/api/2.0/workspace"), Trouble::Drop(Moment::Before)));
+    assert!(client.try_post(MKDIRS, json!({ "path": "/Shared/x" })).await.is_err());
+    assert!(client.try_get(ME).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
