@@ -11,7 +11,7 @@ mod notebook;
 mod patterns;
 mod walk;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
 use crate::secrets::scan::Scanner;
 use crate::settings::{Files, SecretScan};
@@ -91,12 +91,25 @@ pub fn read(files: &Files, output_dir: &Path, secrets: &[Secret]) -> Result<Loca
     if found.is_empty() && problems.is_empty() {
         problems.push(checks::empty(&files.shown, &ignored));
     }
+    let problem_lists = [&mut problems, &mut warnings];
+    for problem in problem_lists.into_iter().flatten() {
+        name_from_where_the_user_stands(problem, &files.shown);
+    }
     if problems.is_empty() {
         sort(&mut warnings);
         Ok(LocalTree { files: found, ignored, warnings })
     } else {
         sort(&mut problems);
         Err(problems)
+    }
+}
+
+/// A file is named as the user finds it, not as we do, below `LOCAL_PATH`. Variables and ignore files have their names.
+fn name_from_where_the_user_stands(problem: &mut Problem, shown: &str) {
+    let is_file = !matches!(problem.code, Code::InvalidValue | Code::EmptyTree | Code::NoSuchFolder);
+    let shown = shown.trim_start_matches("./").trim_end_matches('/');
+    if let Some(place) = problem.place.as_mut().filter(|_| is_file && !shown.is_empty() && shown != ".") {
+        *place = format!("{shown}/{place}");
     }
 }
 
