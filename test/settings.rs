@@ -61,18 +61,6 @@ fn rendered(reading: &Reading) -> String {
     if text.is_empty() { "valid\n".into() } else { text }
 }
 
-/// Compares with `test/golden/settings/<name>`; with `GOLDEN=write` in the environment the file is written instead.
-fn assert_golden(name: &str, actual: &str) {
-    let path = root().join("test/golden/settings").join(name);
-    #[expect(clippy::disallowed_methods, reason = "a switch for the developer, not an input of the program")]
-    let write = std::env::var_os("GOLDEN").is_some_and(|value| value == "write");
-    if write {
-        std::fs::write(&path, actual).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == actual, "{} differs; it should be:\n{actual}", path.display());
-}
-
 /// The root of this repository.
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -1,5 +1,6 @@
 //! What is sent, what comes back, and how the two are understood.
 
+use crate::text;
 use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -146,7 +147,7 @@ pub enum Failure {
     #[error("{} was refused with status {}", .0.request, .0.status)]
     Refused(Answer),
     /// A passing trouble that outlasted our patience; or the deadline came first.
-    #[error("{request} has no answer after {} in {:.1} s: {cause}", Attempts(*.attempts), .elapsed.as_secs_f64())]
+    #[error("{request} has no answer after {} in {}: {cause}", Attempts(*.attempts), text::duration(*.elapsed))]
     Exhausted {
         /// `POST /api/…`.
         request: Arc<str>,
@@ -193,7 +194,7 @@ pub enum Cause {
     #[error("TLS failed ({0})")]
     Tls(String),
     /// Sent, but no answer in time.
-    #[error("no answer within {0:.1?}")]
+    #[error("no answer within {}", text::duration(*.0))]
     Timeout(Duration),
     /// The connection broke while the request or the answer was under way.
     #[error("the connection broke ({0})")]
@@ -211,7 +212,7 @@ pub enum Cause {
     #[error("the request cannot be built ({0})")]
     Invalid(String),
     /// An earlier answer 429 closed the way for all calls of this class, for longer than our patience.
-    #[error("the server asks for a pause of {0:.0?}")]
+    #[error("the server asks for a pause of {}", text::duration(*.0))]
     Throttled(Duration),
     /// The deadline came before the request's first attempt.
     #[error("there was no time left to send it")]

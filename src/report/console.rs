@@ -180,7 +180,8 @@ impl Console {
         }
         for (index, problem) in problems.iter().enumerate() {
             // One piece of advice for a row of problems is given once, below the last of them.
-            let advised = problems.get(index + 1).is_some_and(|next| next.hint == problem.hint && problem.link.is_none());
+            let advised =
+                problems.get(index + 1).is_some_and(|next| next.hint == problem.hint && problem.link.is_none());
             if advised {
                 self.line(Style::Failure, &problem.to_string());
             } else {

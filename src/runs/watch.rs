@@ -47,7 +47,7 @@ pub(super) async fn watch(context: &Context<'_>, triggered: &Triggered) -> Resul
         troubled: false,
         disputed: 0,
     }
-    .to_the_end()
+    .follow()
     .await
 }
 
@@ -69,7 +69,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn to_the_end(mut self) -> Result<Ending, Stop> {
+    async fn follow(mut self) -> Result<Ending, Stop> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.context.workspace.run(self.triggered.label.id, LOOK_PATIENCE).await {

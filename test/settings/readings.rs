@@ -1,6 +1,7 @@
 //! Whole readings: what a user typed, and all that is said about it.
 
-use super::{CONNECTION, Clone, assert_golden, rendered};
+use super::{CONNECTION, Clone, rendered};
+use crate::support::assert_golden_text;
 use databricks_deploy::settings::{Action, OnPartialSuccess, OnTimeout, SecretScan, Settings};
 use std::time::Duration;
 
@@ -89,13 +90,13 @@ fn a_run_needs_no_files_and_no_target() {
 
 #[test]
 fn nothing_is_set() {
-    assert_golden("nothing-is-set.txt", &rendered(&Clone::new().read([])));
+    assert_golden_text("settings/nothing-is-set", &rendered(&Clone::new().read([])));
 }
 
 #[test]
 fn everything_is_wrong() {
-    assert_golden(
-        "everything-is-wrong.txt",
+    assert_golden_text(
+        "settings/everything-is-wrong",
         &rendered(&Clone::new().read([
             ("DATABRICKS_HOST", "http://dbc-1234.cloud.databricks.com"),
             ("DATABRICKS_TOKEN", "\"dapi00112233445566778899aabbccddeeff\""),
@@ -123,8 +124,8 @@ fn everything_is_wrong() {
 
 #[test]
 fn references_that_nobody_resolved() {
-    assert_golden(
-        "unresolved.txt",
+    assert_golden_text(
+        "settings/unresolved",
         &rendered(&Clone::new().read([
             ("DATABRICKS_HOST", "${DATABRICKS_HOST}"),
             ("DATABRICKS_TOKEN", "$DATABRICKS_TOKEN"),
@@ -140,8 +141,8 @@ fn references_that_nobody_resolved() {
 
 #[test]
 fn slips_and_names_of_later_versions() {
-    assert_golden(
-        "unknown-variables.txt",
+    assert_golden_text(
+        "settings/unknown-variables",
         &with(&[
             ("RUN", "nightly"),
             ("TARGETS", "production"),
@@ -176,7 +177,7 @@ fn tokens_in_the_wrong_place() {
         ("ACTION", token),
     ]));
     assert!(!text.contains("00112233"), "{text}");
-    assert_golden("tokens-in-the-wrong-place.txt", &text);
+    assert_golden_text("settings/tokens-in-the-wrong-place", &text);
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn variables_that_contradict_each_other() {
     ] {
         text.push_str(&format!("# {title}\n{}\n", with(&variables)));
     }
-    assert_golden("contradictions.txt", &text);
+    assert_golden_text("settings/contradictions", &text);
 }
 
 #[test]
@@ -235,5 +236,5 @@ fn an_address_from_the_browser_and_a_token_with_a_line_break() {
         ("DATABRICKS_TOKEN", "dapi00112233445566778899aabbccddeeff\n"),
         ("RUN", "nightly"),
     ]));
-    assert_golden("pasted.txt", &text);
+    assert_golden_text("settings/pasted", &text);
 }

@@ -5,13 +5,18 @@ use std::path::Path;
 /// Compares `log` with `test/golden/<name>.txt`, what differs from run to run left out. `UPDATE_GOLDEN=1` writes it.
 #[track_caller]
 pub(crate) fn assert_golden(name: &str, log: &str) {
+    assert_golden_text(name, &settled(log));
+}
+
+/// The same for a text that is the same in every run.
+#[track_caller]
+pub(crate) fn assert_golden_text(name: &str, log: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("test/golden").join(format!("{name}.txt"));
-    let log = settled(log);
     #[allow(clippy::disallowed_methods)] // a switch for who maintains the tests
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     if update {
         std::fs::create_dir_all(path.parent().expect("a golden file has a folder")).expect("the folder is made");
-        std::fs::write(&path, &log).expect("the golden file is written");
+        std::fs::write(&path, log).expect("the golden file is written");
         return;
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
@@ -26,9 +31,10 @@ pub(crate) fn assert_golden(name: &str, log: &str) {
 fn settled(log: &str) -> String {
     let mut log =
         log.replace(&format!("databricks-deploy {}", env!("CARGO_PKG_VERSION")), "databricks-deploy <version>");
-    for (pattern, stands_for) in
-        [(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:<port>"), (r"(?-u:\b)[0-9]+(h|m|s|ms)( [0-9]+(h|m|s|ms))*(?-u:\b)", "<time>")]
-    {
+    for (pattern, stands_for) in [
+        (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:<port>"),
+        (r"(?-u:\b)[0-9]+(h|m|s|ms)( [0-9]+(h|m|s|ms))*(?-u:\b)", "<time>"),
+    ] {
         let pattern = regex::Regex::new(pattern).expect("the pattern is right");
         log = pattern.replace_all(&log, stands_for).into_owned();
     }

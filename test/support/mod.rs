@@ -3,7 +3,7 @@
 mod golden;
 mod memory;
 
-pub(crate) use golden::assert_golden;
+pub(crate) use golden::{assert_golden, assert_golden_text};
 pub(crate) use memory::InMemory;
 
 use databricks_deploy::exit::Exit;

@@ -3,7 +3,7 @@
 use super::{ApiError, Error, Meaning, Shape};
 use crate::http::{Cause, Failure};
 use crate::problem::{Code, Problem};
-use std::time::Duration;
+use crate::text;
 
 impl Error {
     /// The error for the log. The caller adds the place, and a better hint where it knows one.
@@ -90,7 +90,10 @@ fn transport(failure: &Failure) -> Problem {
             let message = match attempts {
                 0 => format!("`{request}` was not sent: {last}"),
                 1 => format!("`{request}` failed{time}: {last}{asked}"),
-                _ => format!("`{request}` failed for {} ({attempts} attempts){time}: {last}{asked}", rounded(*elapsed)),
+                _ => format!(
+                    "`{request}` failed for {} ({attempts} attempts){time}: {last}{asked}",
+                    text::duration(*elapsed)
+                ),
             };
             if !*by_deadline {
                 return of_cause(cause, message);
@@ -160,19 +163,9 @@ fn last_words(cause: &Cause) -> String {
 fn asked_pause(cause: &Cause) -> String {
     match cause {
         Cause::Answer(answer) => match answer.retry_after() {
-            Some(pause) if !pause.is_zero() => format!("; it asks for a pause of {}", rounded(pause)),
+            Some(pause) if !pause.is_zero() => format!("; it asks for a pause of {}", text::duration(pause)),
             _ => String::new(),
         },
         _ => String::new(),
     }
-}
-
-/// To the second, where there are seconds.
-fn rounded(time: Duration) -> String {
-    let whole = if time.as_secs() > 0 {
-        Duration::from_secs(time.as_secs())
-    } else {
-        Duration::from_millis(time.as_millis() as u64)
-    };
-    humantime::format_duration(whole).to_string()
 }
