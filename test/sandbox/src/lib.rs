@@ -5,6 +5,23 @@
 //! ([`Sandbox::answer`]), or over a socket ([`Running`]); it prepares the workspace and reads back what happened
 //! through [`Sandbox`].
 //!
+//! ```
+//! use databricks_sandbox::{Ending, Fault, Match, Moment, On, Running, Sandbox, Script, Trouble};
+//! use serde_json::json;
+//!
+//! let sandbox = Sandbox::new();
+//! let job = sandbox.create_job(json!({ "name": "nightly", "tasks": [] }));
+//! // Its next run fails, and the answer to its trigger is lost although the run was made.
+//! sandbox.script(Match::Job(job), Script::ending(Ending::failed("ValueError: 3", "Traceback …")).times(1));
+//! sandbox.fault(Fault::once(On::post("/api/2.2/jobs/run-now"), Trouble::Drop(Moment::After)));
+//!
+//! let running = Running::start(sandbox.clone())?;
+//! println!("DATABRICKS_HOST={} DATABRICKS_TOKEN={}", running.url(), sandbox.token());
+//! // … what is to be judged runs here …
+//! assert!(sandbox.unknown_routes().is_empty());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! Where the behaviour of the real service is not confirmed, the comment beside it says so.
 
 mod answer;

@@ -9,8 +9,9 @@ use crate::principals::{Principal, Principals, TokenState};
 use crate::record::Recorded;
 use crate::runs::{Match, Run, Runs, Script, View};
 use crate::state::State;
-use crate::workspace::path::ROOT;
-use crate::workspace::{Object, Tree};
+use crate::workspace::path::{ROOT, with_mount};
+use crate::workspace::{Detected, Kind, Language, Object, Tree};
+use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -98,6 +99,49 @@ impl Sandbox {
     /// Changes the state of every token of a principal.
     pub fn set_token_state(&self, principal: &str, token: TokenState) {
         self.state().principals.set_token_state(principal, token);
+    }
+
+    /// Puts a notebook where it should be, with the folders above it, as if somebody had made it there: no request, no
+    /// rights, no limits. `path` has no extension; `/Workspace` may be left out.
+    pub fn put_notebook(&self, path: &str, language: Language, content: impl Into<Bytes>) {
+        self.put(path, Kind::Notebook, Some(language), content.into());
+    }
+
+    /// Puts a file somewhere, likewise.
+    pub fn put_file(&self, path: &str, content: impl Into<Bytes>) {
+        self.put(path, Kind::File, None, content.into());
+    }
+
+    fn put(&self, path: &str, kind: Kind, language: Option<Language>, content: Bytes) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let now = state.clock.millis();
+        let made = Detected { kind, language, jupyter: false, name: String::new() };
+        state.tree.put(&with_mount(path), made, content, &mut state.ids, now);
+    }
+
+    /// Makes a folder and those above it, likewise.
+    pub fn put_folder(&self, path: &str) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let now = state.clock.millis();
+        state.tree.plant(&with_mount(path), &mut state.ids, now);
+    }
+
+    /// Takes an object away, with what lies below it, as if somebody had deleted it.
+    pub fn remove(&self, path: &str) {
+        self.state().tree.uproot(&with_mount(path));
+    }
+
+    /// Cancels a run, as if somebody had done so in the browser.
+    pub fn cancel_run(&self, run_id: i64) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let now = state.clock.now();
+        state.runs.advance(&state.tree, now);
+        if let Some(run) = state.runs.get_mut(run_id) {
+            run.cancel(now);
+        }
     }
 
     /// Makes a job, as `ci@example.com`; `settings` as for `jobs/create`. Settings that `jobs/create` would refuse

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -25,8 +26,11 @@ impl Sandbox {
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
-                    // A peer that is gone before it was accepted concerns nobody.
-                    let Ok((stream, _)) = accepted else { continue };
+                    let Ok((stream, _)) = accepted else {
+                        // A peer that is gone again concerns nobody; a lack of file handles passes, but not at once.
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                        continue;
+                    };
                     // Answers are small; waiting to fill a packet would only add latency.
                     let _ = stream.set_nodelay(true);
                     self.state().connections += 1;

@@ -76,6 +76,11 @@ pub(crate) fn get(state: &mut State, ask: &Ask) -> Result<Reply, ApiError> {
     let run_id = ask.query_integer("run_id")?.ok_or_else(|| missing("run_id"))?;
     let history = ask.query_flag("include_history")?;
     let page = paging::page_of(ask)?;
+    // Further pages belong to the same poll.
+    let poll = page == 0;
+    if let Some(run) = state.runs.get_mut(run_id).filter(|_| poll) {
+        run.turn();
+    }
     advance(state);
     let view = view(state, ask);
     if let Some((run, task)) = state.runs.task(run_id) {
@@ -93,10 +98,7 @@ pub(crate) fn get(state: &mut State, ask: &Ask) -> Result<Reply, ApiError> {
         body["next_page_token"] = Value::from(next);
     }
     let now = view.now;
-    // Further pages belong to the same look.
-    if page == 0
-        && let Some(run) = state.runs.get_mut(run_id)
-    {
+    if let Some(run) = state.runs.get_mut(run_id).filter(|_| poll) {
         run.polled(now);
     }
     Ok(Reply::json(&body))

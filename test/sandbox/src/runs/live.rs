@@ -67,6 +67,7 @@ pub(crate) struct LiveRun {
     /// What ran: the job's settings when it was triggered, or the one-time run.
     pub(crate) settings: Value,
     pub(crate) end: RunEnd,
+    last_poll: Instant,
     pub(crate) queue: Option<Queue>,
     pub(crate) tasks: Vec<LiveTask>,
     /// Attempts that a repair replaced; their output can still be read.
@@ -114,6 +115,7 @@ impl LiveRun {
             by,
             created: now,
             started: None,
+            last_poll: now,
             request,
             token,
             settings,
@@ -163,8 +165,8 @@ impl LiveRun {
 
     /// Moves it to where it is now. `there` tells whether a notebook is in the workspace.
     pub(crate) fn advance(&mut self, now: Instant, there: &dyn Fn(&str) -> bool) {
-        if let Some(Queue::Scripted { lasts, polls, since }) = self.queue
-            && let Some(left) = over(lasts, polls, since, now)
+        if let Some(Queue::Scripted { lasts, polls: _, since }) = self.queue
+            && let Some(left) = over(lasts, since, now)
         {
             self.queue = None;
             self.started = Some(left);
@@ -240,20 +242,33 @@ impl LiveRun {
 
     /// Counts an answer of `runs/get` that showed the run as it is now.
     pub(crate) fn polled(&mut self, now: Instant) {
-        if let Some(Queue::Scripted { polls, lasts, .. }) = &mut self.queue {
+        self.last_poll = now;
+        if let Some(Queue::Scripted { polls, .. }) = &mut self.queue {
             *polls += 1;
-            if matches!(lasts, Lasting::Polls(count) if *polls >= *count) {
-                self.queue = None;
-                self.started = Some(now);
-            }
         }
         for task in &mut self.tasks {
-            if let Stage::Playing { phase, polls, .. } = &mut task.stage {
+            if let Stage::Playing { polls, .. } = &mut task.stage {
                 *polls += 1;
-                let lasts = task.script.phases.get(*phase).map(|phase| phase.lasts);
-                if matches!(lasts, Some(Lasting::Polls(count)) if *polls >= count) {
-                    task.stage = Stage::Playing { phase: *phase + 1, polls: 0, since: now };
-                }
+            }
+        }
+    }
+
+    /// Leaves the states that have lasted for as many polls as they should. This happens when the next poll comes, so
+    /// that all pages of an answer, and whoever looks in between, see what the last poll saw.
+    pub(crate) fn turn(&mut self) {
+        let last_poll = self.last_poll;
+        let enough = |lasts: Lasting, polls: u32| matches!(lasts, Lasting::Polls(count) if polls >= count);
+        if let Some(Queue::Scripted { lasts, polls, .. }) = self.queue
+            && enough(lasts, polls)
+        {
+            self.queue = None;
+            self.started = Some(last_poll);
+        }
+        for task in &mut self.tasks {
+            if let Stage::Playing { phase, polls, since } = task.stage
+                && task.script.phases.get(phase).is_some_and(|playing| enough(playing.lasts, polls))
+            {
+                task.stage = Stage::Playing { phase: phase + 1, polls: 0, since: since.max(last_poll) };
             }
         }
     }
@@ -305,7 +320,7 @@ impl LiveTask {
 
     /// Moves it by one step, if there is one to move before `until`.
     fn play(&mut self, until: Instant, cancelled: bool, there: &dyn Fn(&str) -> bool) -> bool {
-        let Stage::Playing { phase, polls, since } = self.stage else { return false };
+        let Stage::Playing { phase, polls: _, since } = self.stage else { return false };
         let playing = self.script.phases.get(phase);
         let works = playing.is_none_or(|phase| phase.life_cycle == "RUNNING");
         if works && !self.looked && !cancelled {
@@ -316,7 +331,7 @@ impl LiveTask {
             }
         }
         let limit = seconds(&self.spec).zip(self.started).map(|(time, started)| started + time);
-        let over = playing.map(|phase| over(phase.lasts, polls, since, until));
+        let over = playing.map(|phase| over(phase.lasts, since, until));
         self.stage = match (over, limit.filter(|limit| *limit <= until)) {
             (None, _) => Stage::Ended { ending: Arc::new(self.script.end.clone()), at: since },
             // What is over before the limit does not concern it.
@@ -336,10 +351,10 @@ impl LiveTask {
     }
 }
 
-/// When a state is over, if it is.
-fn over(lasts: Lasting, polls: u32, since: Instant, now: Instant) -> Option<Instant> {
+/// When a state is over by itself, if it is. One that lasts for polls waits for [`LiveRun::turn`].
+fn over(lasts: Lasting, since: Instant, now: Instant) -> Option<Instant> {
     match lasts {
-        Lasting::Polls(count) => (polls >= count).then_some(since),
+        Lasting::Polls(count) => (count == 0).then_some(since),
         Lasting::Time(time) => Some(since + time).filter(|end| *end <= now),
         Lasting::Forever => None,
     }

@@ -57,18 +57,44 @@ impl Tree {
         self.children(folder).next().is_some()
     }
 
-    /// Makes a folder without asking anybody.
+    /// Makes a folder, and those above it, without asking anybody.
     pub(crate) fn plant(&mut self, normal: &str, ids: &mut Ids, now: i64) {
-        self.objects.entry(normal.to_owned()).or_insert_with(|| Object {
-            kind: Kind::Directory,
-            language: None,
-            jupyter: false,
-            bytes: Bytes::new(),
-            object_id: ids.next(),
-            size: 0,
-            created_at: now,
-            modified_at: now,
-        });
+        for folder in with_ancestors(normal) {
+            self.objects.entry(folder.to_owned()).or_insert_with(|| Object {
+                kind: Kind::Directory,
+                language: None,
+                jupyter: false,
+                bytes: Bytes::new(),
+                object_id: ids.next(),
+                size: 0,
+                created_at: now,
+                modified_at: now,
+            });
+        }
+    }
+
+    /// Puts a notebook or file somewhere, without asking anybody; an object of the same kind keeps its id.
+    pub(crate) fn put(&mut self, normal: &str, made: Detected, content: Bytes, ids: &mut Ids, now: i64) {
+        if let Some(parent) = path::parent(normal) {
+            self.plant(parent, ids, now);
+        }
+        let Detected { kind, language, jupyter, name: _ } = made;
+        let (object_id, created_at) = match self.objects.get(normal) {
+            Some(existing) if existing.kind == kind => (existing.object_id, existing.created_at),
+            Some(_) | None => (ids.next(), now),
+        };
+        let size = content.len() as u64;
+        let object = Object { kind, language, jupyter, bytes: content, object_id, size, created_at, modified_at: now };
+        self.objects.insert(normal.to_owned(), object);
+    }
+
+    /// Takes an object away, with what lies below it, without asking anybody.
+    pub(crate) fn uproot(&mut self, normal: &str) {
+        let (first, after) = (format!("{normal}/"), format!("{normal}0"));
+        let below: Vec<String> = self.objects.range(first..after).map(|(key, _)| key.clone()).collect();
+        for key in below.iter().map(String::as_str).chain([normal]) {
+            self.objects.remove(key);
+        }
     }
 
     /// Makes a folder and those above it.
@@ -79,8 +105,7 @@ impl Tree {
         ids: &mut Ids,
         now: i64,
     ) -> Result<(), ApiError> {
-        let ends = at.normal.match_indices('/').map(|(end, _)| end).skip(1).chain([at.normal.len()]);
-        for folder in ends.map(|end| &at.normal[..end]) {
+        for folder in with_ancestors(&at.normal) {
             match self.objects.get(folder) {
                 Some(object) if object.kind == Kind::Directory => {}
                 Some(_) => {
@@ -152,20 +177,19 @@ impl Tree {
             return Err(ApiError::new(400, "DIRECTORY_PROTECTED", text));
         }
         may_write(&at.normal, caller)?;
-        if object.kind == Kind::Directory {
-            if !recursive && self.has_children(&at.normal) {
-                let text = format!("Folder ({}) is not empty", at.raw);
-                return Err(ApiError::new(400, "DIRECTORY_NOT_EMPTY", text));
-            }
-            let (first, after) = (format!("{}/", at.normal), format!("{}0", at.normal));
-            let below: Vec<String> = self.objects.range(first..after).map(|(key, _)| key.clone()).collect();
-            for key in below {
-                self.objects.remove(&key);
-            }
+        if object.kind == Kind::Directory && !recursive && self.has_children(&at.normal) {
+            let text = format!("Folder ({}) is not empty", at.raw);
+            return Err(ApiError::new(400, "DIRECTORY_NOT_EMPTY", text));
         }
-        self.objects.remove(&at.normal);
+        self.uproot(&at.normal);
         Ok(())
     }
+}
+
+/// The folders above a normal path, from the top down, and the path itself.
+fn with_ancestors(normal: &str) -> impl Iterator<Item = &str> {
+    let ends = normal.match_indices('/').map(|(end, _)| end).skip(1).chain([normal.len()]);
+    ends.map(|end| &normal[..end])
 }
 
 fn may_write(normal: &str, caller: &Principal) -> Result<(), ApiError> {

@@ -101,6 +101,22 @@ async fn delays_are_in_tokios_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_is_held_up_holds_up_no_other() {
+    let client = Client::new();
+    client.sandbox.fault(Fault::once(On::any(), Trouble::Delay(Moment::Before, Duration::from_secs(100))));
+    let request = || {
+        let request = Request::get(ME).header("authorization", format!("Bearer {}", client.token));
+        client.sandbox.answer(request.body(Body::empty()).unwrap())
+    };
+    let start = Instant::now();
+    let held_up = tokio::spawn(request());
+    tokio::task::yield_now().await;
+    assert_eq!((request().await.unwrap().status(), start.elapsed()), (http::StatusCode::OK, Duration::ZERO));
+    assert_eq!(held_up.await.unwrap().unwrap().status(), 200);
+    assert_eq!(start.elapsed(), Duration::from_secs(100));
+}
+
+#[tokio::test(start_paused = true)]
 async fn bodies_break_off_or_come_slowly() {
     let client = Client::new();
     let ask = async || {

@@ -244,6 +244,10 @@ async fn cancelling_takes_a_poll() {
     assert_eq!(brief(&run), ["TERMINATED", "CANCELED", "TERMINATED", "USER_CANCELED"]);
     assert!(client.sandbox.runs()[0].cancel_requested);
     assert_eq!(client.post("/api/2.2/jobs/runs/cancel", json!({ "run_id": 5 })).await.status, 400);
+
+    let run_id = client.run_now(job_id).await;
+    client.sandbox.cancel_run(run_id);
+    assert_eq!(brief(&client.finished(run_id).await)[1], "CANCELED");
 }
 
 #[tokio::test]

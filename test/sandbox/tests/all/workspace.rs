@@ -321,3 +321,21 @@ async fn exports_are_not_always_what_was_imported() {
     let info = client.get("/api/2.0/workspace/get-status?path=/Shared/j&return_export_info=true").await;
     assert_eq!(info.body["repos_export_format"], "JUPYTER");
 }
+
+#[tokio::test]
+async fn others_work_in_the_workspace_too() {
+    let client = Client::new();
+    client.sandbox.put_notebook("/Shared/team/n", Language::Scala, "1");
+    client.sandbox.put_file("/Workspace/Shared/team/f.txt", "xyz");
+    client.sandbox.put_folder("/Shared/team/empty/deep");
+    let list = client.list("/Shared/team").await.body;
+    let kinds: Vec<_> = list["objects"].as_array().unwrap().iter().map(|object| &object["object_type"]).collect();
+    assert_eq!(kinds, ["DIRECTORY", "FILE", "NOTEBOOK"]);
+    let id = client.status("/Shared/team/f.txt").await.body["object_id"].clone();
+    client.sandbox.put_file("/Shared/team/f.txt", "changed");
+    assert_eq!(client.status("/Shared/team/f.txt").await.body["object_id"], id);
+    client.sandbox.remove("/Shared/team/empty");
+    assert_eq!(client.status("/Shared/team/empty/deep").await.status, 404);
+    assert_eq!(client.status("/Shared/team").await.status, 200);
+    assert!(client.sandbox.requests().iter().all(|request| request.method == http::Method::GET));
+}
