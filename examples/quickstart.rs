@@ -64,6 +64,8 @@ Or try it from here, without Bitbucket:
 /// Runs the pipe as `main.rs` does, with the environment that a step has.
 fn pipe(host: &str, token: &str) -> Exit {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/repository");
+    // A step starts from a fresh clone, without the outputs of the step before.
+    let _ = std::fs::remove_dir_all(clone.join("databricks-deploy"));
     let variables = [
         ("CI", "true"),
         ("BITBUCKET_WORKSPACE", "acme"),

@@ -56,8 +56,20 @@ pub enum Event {
         /// How long it took.
         elapsed: Duration,
     },
+    /// What is deployed to is known. Nothing has been changed yet.
+    TargetKnown {
+        /// The target's name, where it has one.
+        target: Option<String>,
+        /// Its folder in the workspace, where something needs or names one.
+        path: Option<String>,
+    },
     /// A run was started.
-    RunTriggered(RunLabel),
+    RunTriggered {
+        /// The run.
+        run: RunLabel,
+        /// Its job, if it has one.
+        job_id: Option<i64>,
+    },
     /// The page of a run is known.
     RunLinked {
         /// The run.
@@ -120,7 +132,7 @@ pub enum Event {
         truncated: bool,
     },
     /// A run is over, or our wait for it.
-    RunEnded(RunReport),
+    RunEnded(RunEnd),
     /// A run was asked to cancel.
     CancelRequested(RunLabel),
     /// Entries of `RUN` that are not triggered any more.
@@ -193,11 +205,9 @@ pub struct TaskFailure {
 
 /// How a run ended, as far as we know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunReport {
+pub struct RunEnd {
     /// The run.
     pub run: RunLabel,
-    /// Its job, if it has one.
-    pub job_id: Option<i64>,
     /// Its page.
     pub link: Option<String>,
     /// How that counts.

@@ -19,6 +19,7 @@ pub mod settings;
 pub mod source;
 pub mod stop;
 pub mod text;
+mod unwind;
 
 use databricks::Workspace;
 use databricks::identity::Me;
@@ -30,6 +31,7 @@ use pipeline::{Environment, Pipeline};
 use plan::Plan;
 use problem::{Code, Problem};
 use report::{Journalist, Output};
+use runs::InFlight;
 use secrets::{Redactor, Secret};
 use settings::{Action, Settings, WorkspacePath};
 use source::LocalTree;
@@ -55,6 +57,12 @@ pub struct Ports {
     pub nonce: u64,
 }
 
+/// What the log says of a panic, for the hook that the process installs: redacted, since a panic may quote anything.
+pub fn panic_line(redactor: &Redactor, panic: &std::panic::PanicHookInfo<'_>) -> String {
+    let text = format!("this is a bug in databricks-deploy {VERSION}, please report it: {panic}");
+    format!("✖ {}\n", text::one_line(&redactor.redact(&text)))
+}
+
 /// Runs the whole program on an environment; never fails, and never panics for a reason that comes from outside.
 pub async fn edge(environment: Environment, ports: Ports, shutdown: impl Future<Output = ()>) -> Exit {
     run(environment, ports, shutdown).await.exit
@@ -69,7 +77,8 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     let too_short = reading.secrets.iter().filter(|secret| !ports.redactor.learn(secret)).count();
 
     let output = Output::new(ports.output, ports.redactor.clone());
-    let journalist = Journalist::new(output, ports.redactor.clone(), environment.get("NO_COLOR").is_none());
+    let journalist = Journalist::new(output, ports.redactor.clone(), environment.get("NO_COLOR").is_none())
+        .with_pipeline_variables(pipeline.variables_file.clone());
     let debug = matches!(&reading.settings, Ok(settings) if settings.debug);
     let _log = debug.then(|| tracing::subscriber::set_default(journalist.debug_log()));
 
@@ -94,6 +103,8 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     let (walked, sent) = match connection {
         Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
         Ok((settings, (workspace, how))) => {
+            journalist.write_outputs_to(&settings.output_dir, &ports.redactor);
+            let in_flight = InFlight::default();
             let step = Step {
                 deadline: began + settings.timeout,
                 settings: &settings,
@@ -103,12 +114,17 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
                 secrets: &reading.secrets,
                 events: &journalist,
                 nonce: ports.nonce,
+                in_flight: &in_flight,
             };
             let walked = tokio::select! {
                 // A walk that ends in the very moment of the signal has ended.
                 biased;
-                walked = walk(&step) => walked,
-                () = shutdown => Err(interrupted(&journalist.outcome())),
+                walked = unwind::caught(walk(&step)) => walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome()))),
+                () = shutdown => {
+                    runs::shutdown(&workspace, &in_flight, &journalist.outcome(), &journalist).await;
+                    let problem = Problem::new(Code::Interrupted, "the process was told to stop by a signal");
+                    Err(Stop::because(Exit::Interrupted, problem))
+                }
             };
             (walked, workspace.stats())
         }
@@ -116,14 +132,13 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     if let Err(Stop { exit, problems }) = walked {
         journalist.emit(Event::Stopped { problems, exit });
     }
-    let outcome = journalist.outcome();
     journalist.emit(Event::Ended {
-        exit: outcome.exit,
+        exit: journalist.outcome().exit,
         elapsed: began.elapsed(),
         requests: sent.requests,
         repetitions: sent.repetitions,
     });
-    outcome
+    journalist.outcome()
 }
 
 /// What every stage of one walk has in common.
@@ -136,6 +151,7 @@ struct Step<'a> {
     deadline: Instant,
     events: &'a dyn Emit,
     nonce: u64,
+    in_flight: &'a InFlight,
 }
 
 /// The fixed workflow. A stage without work says nothing.
@@ -146,6 +162,10 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
 
     // Plan: everything that can be wrong is found before anything is changed.
     let root = root(step, &me)?;
+    step.events.emit(Event::TargetKnown {
+        target: step.settings.target.clone(),
+        path: root.as_ref().map(WorkspacePath::to_string),
+    });
     let resolved = runs::resolve(step.workspace, step.settings, root.as_ref(), tree.as_ref(), step.events).await?;
 
     // Deploy.
@@ -162,6 +182,7 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
         deadline: step.deadline,
         nonce: step.nonce,
         events: step.events,
+        in_flight: step.in_flight,
     };
     runs::run(&context, &resolved).await
 }
@@ -278,16 +299,16 @@ fn both<A, B>(a: Result<A, Stop>, b: Result<B, Stop>) -> Result<(A, B), Stop> {
     }
 }
 
-fn interrupted(outcome: &Outcome) -> Stop {
-    let problem = Problem::new(Code::Interrupted, "the process was told to stop");
-    Stop::because(
-        Exit::Interrupted,
-        if outcome.running.is_empty() {
-            problem
-        } else {
-            let runs: Vec<String> =
-                outcome.running.iter().map(|run| format!("run {} of {}", run.id, run.name)).collect();
-            problem.hint(format!("still going: {}", runs.join(", ")))
-        },
-    )
+/// The end of a walk that panicked: its message has been told where it happened. Runs are not our bug's to cancel.
+fn panicked(outcome: &Outcome) -> Stop {
+    let mut stop = Stop::bug("the pipe failed in the middle of its work");
+    for record in outcome.running() {
+        let problem = Problem::new(Code::Bug, format!("run {} goes on, and is not watched any longer", record.run.id));
+        let problem = problem.at(record.run.name.clone());
+        stop.problems.push(match &record.link {
+            Some(link) => problem.link(link),
+            None => problem,
+        });
+    }
+    stop
 }

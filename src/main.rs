@@ -3,7 +3,7 @@
 use databricks_deploy::exit::Exit;
 use databricks_deploy::pipeline::Environment;
 use databricks_deploy::secrets::Redactor;
-use databricks_deploy::{Ports, VERSION, edge};
+use databricks_deploy::{Ports, VERSION, edge, panic_line};
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,7 +41,8 @@ fn start(redactor: Redactor) -> Exit {
     exit
 }
 
-/// Process 1 of a container ignores signals that it has no handler for.
+/// Ends with the first SIGTERM or SIGINT; a second one leaves at once. Process 1 of a container ignores signals that it
+/// has no handler for.
 async fn told_to_stop() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -51,6 +52,14 @@ async fn told_to_stop() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        #[allow(clippy::exit)] // whoever asks twice does not want to wait for a report
+        std::process::exit(Exit::Interrupted.code().into());
+    });
 }
 
 /// Different in every process; from the system's generator.
@@ -67,7 +76,6 @@ fn nonce() -> u64 {
 /// A panic's message may quote anything, so it goes through the redactor like all else.
 fn report_panics(redactor: Redactor) {
     std::panic::set_hook(Box::new(move |panic| {
-        let text = format!("✖ this is a bug in databricks-deploy {VERSION}, please report it: {panic}\n");
-        let _ = std::io::stdout().write_all(redactor.redact(&text).as_bytes());
+        let _ = std::io::stdout().write_all(panic_line(&redactor, panic).as_bytes());
     }));
 }

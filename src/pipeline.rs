@@ -72,6 +72,8 @@ pub struct Pipeline {
     pub attempt: Option<String>,
     /// The root of the clone.
     pub clone_directory: Option<PathBuf>,
+    /// Where the step's `output-variables` are read from, once it has ended.
+    pub variables_file: Option<PathBuf>,
 }
 
 impl Pipeline {
@@ -92,6 +94,7 @@ impl Pipeline {
             step_uuid: get("BITBUCKET_STEP_UUID"),
             attempt: get("BITBUCKET_STEP_RUN_NUMBER"),
             clone_directory: get("BITBUCKET_CLONE_DIR").map(PathBuf::from),
+            variables_file: get("BITBUCKET_PIPELINES_VARIABLES_PATH").map(PathBuf::from),
         }
     }
 

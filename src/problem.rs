@@ -127,6 +127,7 @@ codes! {
     WaitEnded "wait-ended" "Our wait ended before the run did";
     IdentityLost "identity-lost" "Databricks stopped accepting the credential in the middle of the work";
     // Ours
+    OutputsNotWritten "outputs-not-written" "The files in `OUTPUT_DIR` cannot be written; a warning only";
     Interrupted "interrupted" "The process was told to stop";
     Bug "bug" "A bug in this program";
 }

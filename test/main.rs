@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deploy;
+mod endings;
 mod http;
+mod outputs;
 mod runs;
 mod settings;
 mod source;

@@ -52,7 +52,7 @@ async fn a_job_is_found_by_id_and_by_name_and_run_to_its_end() {
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_golden("runs/success", &ended.log);
     let report = &ended.outcome.runs[0];
-    assert_eq!((report.job_id, report.link.is_some(), ended.outcome.running.len()), (Some(id), true, 0));
+    assert_eq!((report.job_id, report.link.is_some(), ended.outcome.running().count()), (Some(id), true, 0));
     let ended = Step::running(&sandbox, id).inside_with(&sandbox, 8).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_eq!(sandbox.runs().len(), 2);

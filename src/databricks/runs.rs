@@ -11,32 +11,32 @@ use std::time::Duration;
 
 /// A job to be run now.
 #[derive(Clone, Debug)]
-pub struct RunNow<'a> {
+pub struct RunNow {
     /// The job.
     pub job_id: i64,
     /// At most 64 characters: the service answers a repetition with the first run's id.
-    pub idempotency_token: &'a str,
+    pub idempotency_token: String,
     /// Values for parameters that the job defines.
-    pub job_parameters: BTreeMap<&'a str, &'a str>,
+    pub job_parameters: BTreeMap<String, String>,
     /// Values for all notebook tasks; not together with `job_parameters`.
-    pub notebook_params: BTreeMap<&'a str, &'a str>,
+    pub notebook_params: BTreeMap<String, String>,
 }
 
 /// A notebook to be run once, without a job.
 #[derive(Clone, Debug)]
-pub struct Submit<'a> {
+pub struct Submit {
     /// What the run is called in the workspace.
-    pub name: &'a str,
+    pub name: String,
     /// The task's key.
-    pub task_key: &'a str,
+    pub task_key: String,
     /// The notebook: absolute, without extension.
-    pub notebook: &'a str,
+    pub notebook: String,
     /// What `dbutils.widgets.get` returns in it.
-    pub parameters: BTreeMap<&'a str, &'a str>,
+    pub parameters: BTreeMap<String, String>,
     /// An existing cluster; `None` means serverless.
-    pub cluster: Option<&'a str>,
+    pub cluster: Option<String>,
     /// As in [`RunNow`].
-    pub idempotency_token: &'a str,
+    pub idempotency_token: String,
 }
 
 /// A run as it is now.
@@ -87,9 +87,9 @@ struct WireRunNow<'a> {
     job_id: i64,
     idempotency_token: &'a str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    job_parameters: &'a BTreeMap<&'a str, &'a str>,
+    job_parameters: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    notebook_params: &'a BTreeMap<&'a str, &'a str>,
+    notebook_params: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -112,7 +112,7 @@ struct WireNotebookTask<'a> {
     notebook_path: &'a str,
     source: &'static str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    base_parameters: &'a BTreeMap<&'a str, &'a str>,
+    base_parameters: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -176,10 +176,10 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Workspace {
     /// Triggers a job; returns the run's id.
-    pub async fn run_now(&self, run: &RunNow<'_>) -> Result<i64, Error> {
+    pub async fn run_now(&self, run: &RunNow) -> Result<i64, Error> {
         let body = WireRunNow {
             job_id: run.job_id,
-            idempotency_token: run.idempotency_token,
+            idempotency_token: &run.idempotency_token,
             job_parameters: &run.job_parameters,
             notebook_params: &run.notebook_params,
         };
@@ -188,18 +188,18 @@ impl Workspace {
     }
 
     /// Runs a notebook once, without a job; returns the run's id.
-    pub async fn submit(&self, run: &Submit<'_>) -> Result<i64, Error> {
+    pub async fn submit(&self, run: &Submit) -> Result<i64, Error> {
         let body = WireSubmit {
-            run_name: run.name,
-            idempotency_token: run.idempotency_token,
+            run_name: &run.name,
+            idempotency_token: &run.idempotency_token,
             tasks: [WireSubmitTask {
-                task_key: run.task_key,
+                task_key: &run.task_key,
                 notebook_task: WireNotebookTask {
-                    notebook_path: run.notebook,
+                    notebook_path: &run.notebook,
                     source: "WORKSPACE",
                     base_parameters: &run.parameters,
                 },
-                existing_cluster_id: run.cluster,
+                existing_cluster_id: run.cluster.as_deref(),
             }],
         };
         let triggered: WireTriggered =

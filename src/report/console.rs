@@ -2,7 +2,7 @@
 //! Colours are forced, since a pipe never has a terminal, unless `NO_COLOR` is set.
 
 use super::Output;
-use crate::event::{Counts, Ending, Event, RunReport, TaskFailure};
+use crate::event::{Counts, Ending, Event, RunEnd, TaskFailure};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::secrets::Redactor;
@@ -86,7 +86,8 @@ impl Console {
                     text::duration(*elapsed)
                 ),
             ),
-            Event::RunTriggered(run) => self.info(&format!("Started {}: run {}", run.name, run.id)),
+            Event::TargetKnown { .. } => {}
+            Event::RunTriggered { run, .. } => self.info(&format!("Started {}: run {}", run.name, run.id)),
             Event::RunLinked { run, link } => self.info(&format!("Run {} is at {link}", run.id)),
             Event::RunChanged { run, state } => self.info(&format!("Run {}: {state}", run.id)),
             Event::TaskChanged { task, state, bad, .. } => {
@@ -124,7 +125,7 @@ impl Console {
         }
     }
 
-    fn run_ended(&self, report: &RunReport) {
+    fn run_ended(&self, report: &RunEnd) {
         let name = capitalised(&report.run.name);
         let after = match report.ending {
             Ending::Triggered => String::new(),

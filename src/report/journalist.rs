@@ -1,10 +1,14 @@
 //! Takes every event: shows it at once, and keeps what the reports need.
 
 use super::console::Console;
+use super::outputs::Outputs;
 use crate::event::{Emit, Event};
 use crate::outcome::Outcome;
+use crate::problem::{Code, Problem};
+use crate::secrets::Redactor;
 use std::fmt::{Debug, Write};
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -12,12 +16,63 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 pub struct Journalist {
     console: Console,
     outcome: Mutex<Outcome>,
+    outputs: OnceLock<Outputs>,
+    /// Where Bitbucket reads the step's `output-variables` from, if it says so.
+    pipeline_variables: Option<PathBuf>,
 }
 
 impl Journalist {
     /// Shows events on `output`.
-    pub fn new(output: super::Output, redactor: crate::secrets::Redactor, colour: bool) -> Journalist {
-        Journalist { console: Console::new(output, redactor, colour), outcome: Mutex::default() }
+    pub fn new(output: super::Output, redactor: Redactor, colour: bool) -> Journalist {
+        Journalist {
+            console: Console::new(output, redactor, colour),
+            outcome: Mutex::default(),
+            outputs: OnceLock::new(),
+            pipeline_variables: None,
+        }
+    }
+
+    /// Also appends the outputs to this file, at the end.
+    #[must_use]
+    pub fn with_pipeline_variables(mut self, path: Option<PathBuf>) -> Journalist {
+        self.pipeline_variables = path;
+        self
+    }
+
+    /// From now on writes the outputs into `folder`. A report that cannot be written is a warning, never the exit code.
+    pub fn write_outputs_to(&self, folder: &Path, redactor: &Redactor) {
+        match Outputs::claim(folder, redactor.clone()) {
+            Ok(outputs) => {
+                // A process that is killed before anything happened leaves a document, not an empty file.
+                if let Err(error) = outputs.write(&self.outcome()) {
+                    self.emit(Event::Warned(unwritten(folder, &error)));
+                }
+                let _ = self.outputs.set(outputs);
+            }
+            Err(error) => self.emit(Event::Warned(unwritten(folder, &error))),
+        }
+    }
+
+    fn write_outputs(&self, event: &Event) {
+        let Some(outputs) = self.outputs.get() else { return };
+        if !matches!(
+            event,
+            Event::RunTriggered { .. } | Event::RunLinked { .. } | Event::RunEnded(_) | Event::Ended { .. }
+        ) {
+            return;
+        }
+        let outcome = self.outcome();
+        if let Err(error) = outputs.write(&outcome) {
+            // Said once, at the end, and not for each of the writes before.
+            if outcome.ended {
+                self.emit(Event::Warned(unwritten(outputs.env_file(), &error)));
+            }
+        }
+        if let Some(path) = self.pipeline_variables.as_ref().filter(|_| outcome.ended)
+            && let Err(error) = outputs.append_to_pipeline(path, &outcome)
+        {
+            tracing::debug!("the pipeline's variables are not written: {error}");
+        }
     }
 
     /// The subscriber that shows this program's own `DEBUG:` lines in the same log. Those of its dependencies are not
@@ -35,8 +90,16 @@ impl Journalist {
 impl Emit for Journalist {
     fn emit(&self, event: Event) {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).fold(&event);
+        // Before the last line of the log, so that a warning about them is not behind it.
+        self.write_outputs(&event);
         self.console.show(&event);
     }
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::new(Code::OutputsNotWritten, format!("the outputs cannot be written: {error}"))
+        .at(path.to_string_lossy())
+        .hint("set `OUTPUT_DIR` to a folder of the clone that the pipe may write to")
 }
 
 struct DebugLog {

@@ -3,6 +3,8 @@
 mod console;
 mod journalist;
 mod output;
+mod outputs;
 
 pub use journalist::Journalist;
 pub use output::Output;
+pub use outputs::Outputs;

@@ -3,14 +3,17 @@
 mod explain;
 mod parameters;
 mod resolve;
+mod shutdown;
 mod trigger;
 mod verdict;
 mod watch;
 
 pub use resolve::{Resolved, resolve};
+pub use shutdown::shutdown;
+pub use trigger::InFlight;
 
 use crate::databricks::Workspace;
-use crate::event::{Emit, Ending, Event, RunReport};
+use crate::event::{Emit, Ending, Event, RunEnd};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -30,6 +33,8 @@ pub struct Context<'a> {
     pub nonce: u64,
     /// Where to tell what happens.
     pub events: &'a dyn Emit,
+    /// Holds the trigger that is under way.
+    pub in_flight: &'a InFlight,
 }
 
 /// Triggers the runs in order and waits for each before the next one; the first that does not succeed ends the row, as
@@ -50,10 +55,9 @@ pub async fn run(context: &Context<'_>, resolved: &[Resolved]) -> Result<(), Sto
             }
         };
         if !context.settings.wait {
-            context.events.emit(Event::RunEnded(RunReport {
+            context.events.emit(Event::RunEnded(RunEnd {
                 link: triggered.link(context).await,
                 run: triggered.label,
-                job_id: triggered.job_id,
                 ending: Ending::Triggered,
                 code: None,
                 message: "was triggered; nobody waits for it, because `WAIT` is `false`".to_owned(),

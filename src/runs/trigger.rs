@@ -2,21 +2,23 @@
 
 use super::Context;
 use super::resolve::{Resolved, What};
-use crate::databricks::error::Meaning;
+use crate::databricks::error::Error;
 use crate::databricks::runs::{RunNow, Submit};
 use crate::event::{Event, RunLabel};
 use crate::exit::Exit;
 use crate::problem::Code;
 use crate::stop::Stop;
-use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
+use tokio::task::{JoinError, JoinHandle};
 
 /// A run that was started.
 pub(super) struct Triggered {
     /// The run.
     pub(super) label: RunLabel,
-    /// Its job, if it has one.
-    pub(super) job_id: Option<i64>,
 }
 
 impl Triggered {
@@ -29,65 +31,98 @@ impl Triggered {
     }
 }
 
+/// The trigger that is under way, if one is. It goes on in a task of its own, so that a process that is told to stop
+/// does not lose the id of a run that the workspace has started.
+#[derive(Default)]
+pub struct InFlight(Mutex<Option<Flight>>);
+
+/// A trigger under way.
+pub(super) struct Flight {
+    /// What is being started, for people.
+    pub(super) name: String,
+    /// Its job, if it has one.
+    pub(super) job_id: Option<i64>,
+    /// Ends with the run's id.
+    pub(super) task: JoinHandle<Result<i64, Error>>,
+}
+
+impl InFlight {
+    /// Takes the trigger over from whoever waited for it.
+    pub(super) fn take(&self) -> Option<Flight> {
+        self.slot().take()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Flight>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the trigger to end. Who stops waiting leaves it where it is.
+    async fn land(&self, flight: Flight) -> Result<Result<i64, Error>, JoinError> {
+        *self.slot() = Some(flight);
+        let landed = poll_fn(|context| match self.slot().as_mut() {
+            Some(flight) => Pin::new(&mut flight.task).poll(context),
+            // Somebody has taken it over; whoever still waits here is about to be dropped.
+            None => Poll::Pending,
+        })
+        .await;
+        self.take();
+        landed
+    }
+}
+
 /// Starts what was resolved. The token makes every repetition of the request find the first run.
 pub(super) async fn trigger(context: &Context<'_>, position: usize, next: &Resolved) -> Result<Triggered, Stop> {
-    let token = token(context, position, next);
-    let started = match &next.what {
+    let idempotency_token = token(context, position, next);
+    let workspace = context.workspace.clone();
+    let (job_id, task) = match next.what.clone() {
         What::Job { id, parameters, .. } => {
             let run = RunNow {
-                job_id: *id,
-                idempotency_token: &token,
-                job_parameters: borrowed(&parameters.job),
-                notebook_params: borrowed(&parameters.notebook),
+                job_id: id,
+                idempotency_token,
+                job_parameters: parameters.job,
+                notebook_params: parameters.notebook,
             };
-            context.workspace.run_now(&run).await
+            (Some(id), tokio::spawn(async move { workspace.run_now(&run).await }))
         }
         What::Notebook { path } => {
             let name = path.as_str().rsplit('/').next().unwrap_or_default();
             let run = Submit {
-                name: &format!("{name} (databricks-deploy{})", build(context)),
-                task_key: &task_key(name),
-                notebook: path.as_str(),
-                parameters: context.settings.params.iter().map(|(name, value)| (&**name, &**value)).collect(),
-                cluster: context.settings.run_cluster_id.as_deref(),
-                idempotency_token: &token,
+                name: format!("{name} (databricks-deploy{})", build(context)),
+                task_key: task_key(name),
+                notebook: path.to_string(),
+                parameters: context.settings.params.iter().cloned().collect(),
+                cluster: context.settings.run_cluster_id.clone(),
+                idempotency_token,
             };
-            context.workspace.submit(&run).await
+            (None, tokio::spawn(async move { workspace.submit(&run).await }))
         }
     };
-    match started {
-        Ok(id) => {
-            let label = RunLabel { name: next.name(), id };
-            context.events.emit(Event::RunTriggered(label.clone()));
-            let job_id = match next.what {
-                What::Job { id, .. } => Some(id),
-                What::Notebook { .. } => None,
-            };
-            Ok(Triggered { label, job_id })
-        }
-        Err(error) => {
-            let mut problem = error.problem().at(next.name());
-            let exit = match error.meaning() {
-                Some(Meaning::InvalidToken | Meaning::Unauthenticated) => Exit::Identity,
-                Some(_) => {
-                    problem.code = Code::TriggerFailed;
-                    problem.message = format!("the run could not be started: {}", problem.message);
-                    Exit::RunCancelled
-                }
-                None => {
-                    problem.code = Code::TriggerFailed;
-                    problem.message = format!("whether the run was started is not known: {}", problem.message);
-                    problem.hint = Some("look at the job's runs in the workspace before you run the step again".into());
-                    Exit::RunCancelled
-                }
-            };
-            Err(Stop::because(exit, problem))
-        }
-    }
+    let id = context
+        .in_flight
+        .land(Flight { name: next.name(), job_id, task })
+        .await
+        .map_err(|panicked| Stop::bug(&format!("a trigger ended unexpectedly: {panicked}")))?
+        .map_err(|error| refused(&error, next.name()))?;
+    let label = RunLabel { name: next.name(), id };
+    context.events.emit(Event::RunTriggered { run: label.clone(), job_id });
+    Ok(Triggered { label })
 }
 
-fn borrowed(parameters: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
-    parameters.iter().map(|(name, value)| (&**name, &**value)).collect()
+/// Why there is no run, or perhaps one.
+fn refused(error: &Error, name: String) -> Stop {
+    let mut problem = error.problem().at(name);
+    if error.is_about_identity() {
+        return Stop::because(Exit::Identity, problem);
+    }
+    problem.code = Code::TriggerFailed;
+    problem.message = if matches!(error, Error::Api(_)) {
+        format!("the run could not be started: {}", problem.message)
+    } else {
+        // Repetitions are safe by the token, but the last of them may still have started the run.
+        problem.hint = Some("look at its runs in the workspace before you run the step again".into());
+        format!("whether the run was started is not known: {}", problem.message)
+    };
+    Stop::because(Exit::RunCancelled, problem)
 }
 
 fn build(context: &Context<'_>) -> String {

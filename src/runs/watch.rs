@@ -6,7 +6,7 @@ use super::trigger::Triggered;
 use super::verdict::{Class, End, Judgement, judge, judge_disputed};
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::runs::{Run, TaskRun};
-use crate::event::{Ending, Event, RunReport};
+use crate::event::{Ending, Event, RunEnd};
 use crate::exit::Exit;
 use crate::problem::{Code, Problem};
 use crate::settings::{OnPartialSuccess, OnTimeout};
@@ -259,10 +259,9 @@ impl Watch<'_> {
         None
     }
 
-    fn report(&self, ending: Ending, code: Option<Code>, message: String) -> RunReport {
-        RunReport {
+    fn report(&self, ending: Ending, code: Option<Code>, message: String) -> RunEnd {
+        RunEnd {
             run: self.triggered.label.clone(),
-            job_id: self.triggered.job_id,
             link: self.link.clone(),
             ending,
             code,

@@ -2,6 +2,7 @@
 
 mod golden;
 mod memory;
+mod process;
 
 pub(crate) use golden::{assert_golden, assert_golden_text};
 pub(crate) use memory::InMemory;
@@ -100,6 +101,11 @@ impl Step {
     /// A Python notebook in the clone.
     pub(crate) fn notebook(self, path: &str) -> Step {
         self.file(path, "# Databricks notebook source\nprint(1)\n")
+    }
+
+    /// The environment.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        self.variables.clone()
     }
 
     /// The root of the clone.

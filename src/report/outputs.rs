@@ -1,0 +1,231 @@
+//! What later lines of the step, and later steps, can read: `outputs.env` and `outputs.json` in `OUTPUT_DIR`, and the
+//! variables of the pipeline. Written when a run has started, since a step can be killed at any moment after that, and
+//! at the end.
+
+use crate::event::{Counts, Ending};
+use crate::outcome::{Outcome, RunRecord};
+use crate::problem::Problem;
+use crate::secrets::Redactor;
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// The version of `outputs.json`: it goes up when a reader of the old form could be misled.
+const SCHEMA: u32 = 1;
+
+/// How many runs become variables. Bitbucket takes 50 variables a pipeline, and nobody names more runs than these.
+const RUNS_AS_VARIABLES: usize = 5;
+
+/// The prefix of every variable.
+const PREFIX: &str = "DATABRICKS_DEPLOY_";
+
+/// The files of one call of the pipe.
+pub struct Outputs {
+    redactor: Redactor,
+    json: PathBuf,
+    env: PathBuf,
+}
+
+impl Outputs {
+    /// Claims the files in `folder`: those of an earlier call, in this step or before it, are never overwritten, so that
+    /// a second call gets `outputs-2.env`, and so on.
+    pub fn claim(folder: &Path, redactor: Redactor) -> io::Result<Outputs> {
+        std::fs::create_dir_all(folder)?;
+        for call in 1_u32.. {
+            let name = if call == 1 { "outputs".to_owned() } else { format!("outputs-{call}") };
+            let json = folder.join(format!("{name}.json"));
+            match OpenOptions::new().write(true).create_new(true).open(&json) {
+                Ok(_) => return Ok(Outputs { redactor, env: folder.join(format!("{name}.env")), json }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("every name is taken"))
+    }
+
+    /// Where the variables are, for the log.
+    pub fn env_file(&self) -> &Path {
+        &self.env
+    }
+
+    /// Writes both files; a reader finds the old or the new ones, whole.
+    pub fn write(&self, outcome: &Outcome) -> io::Result<()> {
+        let mut json = serde_json::to_string_pretty(&Document::of(outcome))?;
+        json.push('\n');
+        self.replace(&self.json, &json)?;
+        let mut env = String::new();
+        for (name, value) in variables(outcome) {
+            env.push_str(&format!("{name}={}\n", quoted(&value)));
+        }
+        self.replace(&self.env, &env)
+    }
+
+    /// Appends the variables to the file that Bitbucket reads the step's `output-variables` from; where there is no such
+    /// file and no folder for it, nothing happens: whether a pipe sees it is not documented.
+    pub fn append_to_pipeline(&self, path: &Path, outcome: &Outcome) -> io::Result<()> {
+        if !path.exists() && !path.parent().is_some_and(Path::is_dir) {
+            return Ok(());
+        }
+        let mut lines = String::new();
+        for (name, value) in variables(outcome) {
+            // The form is one `KEY=value` a line, without quoting.
+            lines.push_str(&format!("{name}={}\n", crate::text::one_line(&value)));
+        }
+        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        file.write_all(self.redactor.redact(&lines).as_bytes())
+    }
+
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let new = path.with_file_name(name);
+        let mut file = File::create(&new)?;
+        file.write_all(self.redactor.redact(text).as_bytes())?;
+        drop(file);
+        std::fs::rename(&new, path)
+    }
+}
+
+/// The variables and their values. Names are a contract: they are listed in the README.
+fn variables(outcome: &Outcome) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    let mut set = |name: &str, value: Option<String>| {
+        variables.extend(value.filter(|value| !value.is_empty()).map(|value| (format!("{PREFIX}{name}"), value)));
+    };
+    set("TARGET", outcome.target.clone());
+    set("WORKSPACE_PATH", outcome.workspace_path.clone());
+    if let Some(Counts { notebooks, files, dashboards, folders, .. }) = outcome.deployed {
+        for (name, count) in
+            [("NOTEBOOKS", notebooks), ("FILES", files), ("DASHBOARDS", dashboards), ("FOLDERS", folders)]
+        {
+            set(name, Some(count.to_string()));
+        }
+    }
+    set("RUN_COUNT", Some(outcome.runs.len().to_string()));
+    for (index, record) in outcome.runs.iter().take(RUNS_AS_VARIABLES).enumerate() {
+        set(&format!("RUN_{index}_ID"), Some(record.run.id.to_string()));
+        set(&format!("RUN_{index}_JOB_ID"), record.job_id.map(|id| id.to_string()));
+        set(&format!("RUN_{index}_URL"), record.link.clone());
+        set(&format!("RUN_{index}_STATE"), Some(state(record).to_owned()));
+        set(&format!("RUN_{index}_SECONDS"), record.end.as_ref().map(|end| end.elapsed.as_secs().to_string()));
+    }
+    set("EXIT_CODE", outcome.ended.then(|| outcome.exit.code().to_string()));
+    variables
+}
+
+fn state(record: &RunRecord) -> &'static str {
+    match record.end.as_ref().map(|end| end.ending) {
+        None => "running",
+        Some(Ending::Triggered) => "triggered",
+        Some(Ending::Succeeded) => "succeeded",
+        Some(Ending::Failed) => "failed",
+        Some(Ending::Cancelled) => "cancelled",
+        Some(Ending::WaitEnded) => "wait-ended",
+    }
+}
+
+/// A value as a shell reads it, whatever is in it.
+fn quoted(value: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-:@%+=,".contains(char);
+    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+}
+
+/// `outputs.json`; described by `outputs.schema.json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    version: &'static str,
+    exit_code: Option<u8>,
+    host: Option<&'a str>,
+    target: Option<&'a str>,
+    workspace_path: Option<&'a str>,
+    deployed: Option<Deployed>,
+    runs: Vec<Run<'a>>,
+    problems: Vec<Told<'a>>,
+    warnings: Vec<Told<'a>>,
+}
+
+#[derive(Serialize)]
+struct Deployed {
+    notebooks: usize,
+    files: usize,
+    dashboards: usize,
+    folders: usize,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    name: &'a str,
+    id: i64,
+    job_id: Option<i64>,
+    url: Option<&'a str>,
+    state: &'static str,
+    message: Option<&'a str>,
+    seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    code: &'static str,
+    place: Option<&'a str>,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> Document<'a> {
+    fn of(outcome: &'a Outcome) -> Document<'a> {
+        Document {
+            schema: SCHEMA,
+            version: crate::VERSION,
+            exit_code: outcome.ended.then(|| outcome.exit.code()),
+            host: outcome.host.as_deref(),
+            target: outcome.target.as_deref(),
+            workspace_path: outcome.workspace_path.as_deref(),
+            deployed: outcome.deployed.map(|Counts { notebooks, files, dashboards, folders, bytes }| Deployed {
+                notebooks,
+                files,
+                dashboards,
+                folders,
+                bytes,
+            }),
+            runs: outcome
+                .runs
+                .iter()
+                .map(|record| Run {
+                    name: &record.run.name,
+                    id: record.run.id,
+                    job_id: record.job_id,
+                    url: record.link.as_deref(),
+                    state: state(record),
+                    message: record.end.as_ref().map(|end| end.message.as_str()),
+                    seconds: record.end.as_ref().map(|end| end.elapsed.as_secs()),
+                })
+                .collect(),
+            problems: outcome.problems.iter().map(told).collect(),
+            warnings: outcome.warnings.iter().map(told).collect(),
+        }
+    }
+}
+
+fn told(problem: &Problem) -> Told<'_> {
+    Told {
+        code: problem.code.as_str(),
+        place: problem.place.as_deref(),
+        message: &problem.message,
+        hint: problem.hint.as_deref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_reads_back_what_was_written() {
+        assert_eq!(quoted("/Workspace/Shared/etl"), "/Workspace/Shared/etl");
+        assert_eq!(quoted("https://x/?o=1#job/2/run/3"), "'https://x/?o=1#job/2/run/3'");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+    }
+}
