@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A workspace whose job never ends by itself.
 fn endless() -> (Running, i64) {
