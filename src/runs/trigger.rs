@@ -69,15 +69,17 @@ pub(super) async fn trigger(context: &Context<'_>, position: usize, next: &Resol
             let mut problem = error.problem().at(next.name());
             let exit = match error.meaning() {
                 Some(Meaning::InvalidToken | Meaning::Unauthenticated) => Exit::Identity,
-                Some(_) => {
+                _ if !error.is_uncertain() => {
                     problem.code = Code::TriggerFailed;
                     problem.message = format!("the run could not be started: {}", problem.message);
                     Exit::RunCancelled
                 }
-                None => {
+                _ => {
                     problem.code = Code::TriggerFailed;
                     problem.message = format!("whether the run was started is not known: {}", problem.message);
-                    problem.hint = Some("look at the job's runs in the workspace before you run the step again".into());
+                    problem.hint = Some(
+                        "look at the runs in the workspace before you run the step again, or it may run twice".into(),
+                    );
                     Exit::RunCancelled
                 }
             };

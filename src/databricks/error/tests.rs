@@ -202,8 +202,15 @@ fn failures_become_problems_that_say_what_to_do() {
         elapsed: Duration::from_millis(300_400),
         cause,
         by_deadline: false,
+        uncertain: false,
     };
     let fatal = |cause| Failure::Fatal { request: "POST /api/x".into(), cause };
+    let at_the_deadline = |cause| match exhausted(cause) {
+        Failure::Exhausted { request, attempts, elapsed, cause, uncertain, .. } => {
+            Failure::Exhausted { request, attempts, elapsed, cause, uncertain, by_deadline: true }
+        }
+        other => other,
+    };
     let throttled = answer("POST /api/x", 429, &[("retry-after", "90")], r#"{"message":"slow down"}"#);
     let table = [
         (
@@ -215,6 +222,16 @@ fn failures_become_problems_that_say_what_to_do() {
             exhausted(Cause::Connect("refused".into())),
             Code::HostUnreachable,
             "`POST /api/x` failed for 5m (7 attempts): no connection (refused)",
+        ),
+        (
+            at_the_deadline(Cause::Connect("refused".into())),
+            Code::HostUnreachable,
+            "`POST /api/x` failed for 5m (7 attempts), and the time is up: no connection (refused)",
+        ),
+        (
+            at_the_deadline(Cause::Timeout(Duration::from_secs(1))),
+            Code::TimeIsUp,
+            "`POST /api/x` failed for 5m (7 attempts), and the time is up: no answer within 1s",
         ),
         (fatal(Cause::Tls("UnknownIssuer".into())), Code::TlsFailed, "`POST /api/x`: TLS failed (UnknownIssuer)"),
         (
