@@ -252,17 +252,23 @@ async fn read_tree(step: &Step<'_>) -> Result<Option<LocalTree>, Stop> {
     };
     let (output_dir, secrets) = (step.settings.output_dir.clone(), step.secrets.to_vec());
     let read = tokio::task::spawn_blocking(move || source::read(&files, &output_dir, &secrets)).await;
+    let tell = |ignored: &[(String, String)], warnings: &[Problem]| {
+        for (path, reason) in ignored {
+            step.events.emit(Event::Ignored { path: path.clone(), reason: reason.clone() });
+        }
+        for warning in warnings {
+            step.events.emit(Event::Warned(warning.clone()));
+        }
+    };
     match read {
         Ok(Ok(tree)) => {
-            for (path, reason) in &tree.ignored {
-                step.events.emit(Event::Ignored { path: path.clone(), reason: reason.clone() });
-            }
-            for warning in &tree.warnings {
-                step.events.emit(Event::Warned(warning.clone()));
-            }
+            tell(&tree.ignored, &tree.warnings);
             Ok(Some(tree))
         }
-        Ok(Err(problems)) => Err(Stop { exit: Exit::Settings, problems }),
+        Ok(Err(unusable)) => {
+            tell(&unusable.ignored, &unusable.warnings);
+            Err(Stop { exit: Exit::Settings, problems: unusable.problems })
+        }
         Err(panicked) => Err(Stop::bug(&format!("reading `LOCAL_PATH` ended unexpectedly: {panicked}"))),
     }
 }

@@ -307,6 +307,32 @@ async fn a_rate_limit_slows_the_deploy_down_and_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_where_a_folder_must_be_is_a_mismatch_and_what_is_not_sent_is_counted() {
+    let sandbox = Sandbox::new();
+    let first = Step::deploying(&sandbox).notebook("notebooks/a.py").inside(&sandbox).await;
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    let ended = Step::deploying(&sandbox).file("notebooks/a/b.txt", "b").inside_with(&sandbox, 8).await;
+    assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+    assert_golden("deploy/folder_mismatch", &ended.log);
+}
+
+#[test]
+fn debug_says_why_files_are_left_out_and_warnings_are_given_though_the_tree_is_wrong() {
+    let running = Running::start(Sandbox::new()).unwrap();
+    let step = Step::deploying(running.sandbox()).variable("DEBUG", "true").variable("EXCLUDE", "*.md");
+    let ended = step.file("notebooks/a.md", "a").file("notebooks/b.md", "b").against(&running);
+    assert_eq!(ended.code, 1, "{}", ended.log);
+    assert!(ended.log.contains("[empty-tree]") && ended.log.contains("`DEBUG: true` says why"), "{}", ended.log);
+    assert!(ended.log.contains("DEBUG: ignored b.md: `EXCLUDE`: `*.md`"), "{}", ended.log);
+
+    let step = Step::deploying(running.sandbox()).file("notebooks/bad.ipynb", "{}");
+    let ended = step.file("notebooks/nearly.py", "# Databricks notebook source \n").against(&running);
+    assert_eq!(ended.code, 1, "{}", ended.log);
+    assert!(ended.log.contains("✖ notebooks/bad.ipynb: "), "{}", ended.log);
+    assert!(ended.log.contains("WARNING: notebooks/nearly.py: "), "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_deadline_ends_a_deploy_and_says_so() {
     let sandbox = Sandbox::new();
     sandbox.fault(Fault::always(On::post(IMPORT), Trouble::Delay(Moment::Before, Duration::from_secs(50))));

@@ -339,6 +339,76 @@ async fn a_lost_answer_to_a_trigger_never_starts_a_second_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_cannot_know_whether_a_run_was_started_says_so() {
+    let late = || Canned::error(504, "DEADLINE_EXCEEDED", "Too slow.");
+    let limited = || Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.");
+    for (trouble, known, runs) in [
+        (Trouble::Answer(Moment::After, late()), false, 1),
+        (Trouble::Answer(Moment::After, Canned::html(200, "<html>Sign in</html>")), false, 1),
+        (Trouble::Drop(Moment::After), false, 1),
+        (Trouble::Answer(Moment::Before, limited()), true, 0),
+    ] {
+        let (sandbox, id) = workspace().await;
+        sandbox.fault(Fault::always(On::post("/api/2.2/jobs/run-now"), trouble.clone()));
+        let ended = Step::running(&sandbox, id).inside(&sandbox).await;
+        assert_eq!((ended.exit, sandbox.runs().len()), (Exit::RunCancelled, runs), "{trouble:?}: {}", ended.log);
+        assert_eq!(ended.log.contains("the run could not be started: "), known, "{trouble:?}: {}", ended.log);
+        assert_eq!(ended.log.contains("whether the run was started is not known: "), !known, "{}", ended.log);
+        assert_eq!(ended.log.contains("or it may run twice"), !known, "{}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workspace_that_does_not_answer_for_run_is_no_unfinished_deploy_where_nothing_is_deployed() {
+    let down = || {
+        let answer = Canned::error(500, "INTERNAL_ERROR", "The service is at fault.");
+        Fault::always(On::get("/api/2.2/jobs/list"), Trouble::Answer(Moment::Before, answer))
+    };
+    let (sandbox, _) = workspace().await;
+    sandbox.fault(down());
+    let ended = Step::running(&sandbox, "nightly-etl").inside(&sandbox).await;
+    assert_eq!(ended.exit, Exit::RunCancelled, "{}", ended.log);
+    let deploying = Step::deploying(&sandbox).notebook("notebooks/a.py").variable("RUN", "nightly-etl");
+    let ended = deploying.inside_with(&sandbox, 8).await;
+    assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_without_effect_is_warned_of_once() {
+    let (sandbox, id) = workspace().await;
+    job(&sandbox, "/named/like/a/path");
+    for entry in [id.to_string(), "/named/like/a/path".to_owned()] {
+        let step = Step::running(&sandbox, entry).variable("RUN_CLUSTER_ID", "0123-456789-abcdefgh");
+        let ended = step.inside_with(&sandbox, triggers(&sandbox) as u64).await;
+        assert_eq!(ended.log.matches("RUN_CLUSTER_ID: has no effect").count(), 1, "{}", ended.log);
+        assert!(ended.log.contains("[no-effect]"), "{}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_named_nearly_like_a_notebook_does_not_hide_it() {
+    let (sandbox, _) = workspace().await;
+    job(&sandbox, "./EXTRACT");
+    let ended = Step::running(&sandbox, "./extract").inside(&sandbox).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_failed_tasks_the_first_are_explained_and_the_others_counted() {
+    let (sandbox, _) = workspace().await;
+    let tasks: Vec<_> = (0..13)
+        .map(|index| {
+            json!({"task_key": format!("t{index:02}"), "notebook_task": {"notebook_path": "/Workspace/Shared/etl/no"}})
+        })
+        .collect();
+    let wide = sandbox.create_job(json!({"name": "wide", "tasks": tasks}));
+    let ended = Step::running(&sandbox, wide).inside(&sandbox).await;
+    assert_eq!(ended.exit, Exit::RunFailed, "{}", ended.log);
+    assert_eq!(ended.log.matches("✖ Task t").count(), 10, "{}", ended.log);
+    assert!(ended.log.contains("3 tasks more failed"), "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_calls_of_the_pipe_in_one_step_both_mean_their_run() {
     let (sandbox, id) = workspace().await;
     for nonce in [1, 2] {

@@ -136,7 +136,16 @@ impl Error {
 
     /// Whether the request may have had its effect, so that one has to look before it is repeated.
     pub fn is_uncertain(&self) -> bool {
-        matches!(self, Error::Transport(failure) if matches!(**failure, Failure::Uncertain { .. }))
+        match self {
+            // It was taken, but what came back cannot be read.
+            Error::Api(error) => (200..300).contains(&error.status),
+            Error::Transport(failure) => match &**failure {
+                Failure::Uncertain { .. } => true,
+                Failure::Exhausted { uncertain, .. } => *uncertain,
+                Failure::Fatal { cause, .. } => matches!(cause, Cause::TooLong(_)),
+                Failure::Refused(_) => false,
+            },
+        }
     }
 
     /// The workspace's own words, if it said anything.

@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::plan::Plan;
 use crate::problem::{Code, Problem};
 use crate::stop::Stop;
+use crate::text;
 use tokio::time::Instant;
 
 /// Makes the folders, then uploads everything.
@@ -31,12 +32,13 @@ fn stop(mut failures: Vec<(String, Error)>, not_sent: usize) -> Stop {
     let mut problems: Vec<Problem> =
         failures.iter().take(SHOWN).map(|(path, error)| error.problem().at(path.clone())).collect();
     if folded > 0 {
-        problems.push(Problem::new(Code::UnexpectedAnswer, format!("… and {folded} more objects failed")));
+        problems
+            .push(Problem::new(Code::UnexpectedAnswer, format!("… and {} more failed", text::count(folded, "object"))));
     }
     if not_sent > 0 {
         problems.push(
-            Problem::new(Code::DeployUnfinished, format!("{not_sent} objects were not sent after that"))
-                .hint("run the step again: what has arrived is only overwritten by the same"),
+            Problem::new(Code::DeployUnfinished, format!("not sent after that: {}", text::count(not_sent, "object")))
+                .hint("when that is solved, run the step again: what has arrived is only overwritten by the same"),
         );
     }
     Stop { exit, problems }

@@ -32,7 +32,7 @@ pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), St
             (folder, made)
         }
     });
-    in_parallel(each, |_| {}).await
+    in_parallel(each, plan.uploads.len(), |_| {}).await
 }
 
 /// Uploads all objects of the plan.
@@ -45,7 +45,7 @@ pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emi
             (import.path, sent)
         }
     });
-    in_parallel(each, |done| events.emit(Event::DeployProgress { done, total })).await
+    in_parallel(each, 0, |done| events.emit(Event::DeployProgress { done, total })).await
 }
 
 /// Uploads one object; a folder that vanished since it was made is made again, once.
@@ -62,8 +62,9 @@ async fn send(workspace: &Workspace, import: &Import) -> Result<(), Error> {
 }
 
 /// Runs all of `each`, a bounded number at a time. What concerns one object alone does not stop the others, so that one
-/// run of the step tells everything that is wrong; what will hit every other object too stops the rest.
-async fn in_parallel<F>(each: impl Iterator<Item = F>, progress: impl Fn(usize)) -> Result<(), Stop>
+/// run of the step tells everything that is wrong; what will hit every other object too stops the rest. `behind` counts
+/// what is not sent at all unless each of these succeeds.
+async fn in_parallel<F>(each: impl Iterator<Item = F>, behind: usize, progress: impl Fn(usize)) -> Result<(), Stop>
 where
     F: Future<Output = (String, Result<(), Error>)> + Send + 'static,
 {
@@ -100,7 +101,7 @@ where
             Err(panicked) => return Err(Stop::bug(&format!("an upload ended unexpectedly: {panicked}"))),
         }
     }
-    if failures.is_empty() { Ok(()) } else { Err(stop(failures, waiting.count())) }
+    if failures.is_empty() { Ok(()) } else { Err(stop(failures, waiting.count() + behind)) }
 }
 
 fn import_of(upload: &Upload) -> Import {

@@ -159,6 +159,8 @@ pub enum Failure {
         cause: Cause,
         /// Whether it was the process' deadline that ended it.
         by_deadline: bool,
+        /// Whether one of the attempts may have had its effect.
+        uncertain: bool,
     },
     /// The request may have had its effect, and may not be repeated blindly.
     #[error("{request} was sent, but how it ended is not known: {cause}")]

@@ -172,6 +172,7 @@ impl Client {
             if matches!(cause, Cause::TooLong(_)) {
                 return Err(course.fatal(cause));
             }
+            course.uncertain |= had_effect == Effect::Unknown;
             self.pause(cause, &mut course).await?;
         }
     }
@@ -295,6 +296,8 @@ struct Course {
     /// What the lane's gate adds before the next attempt.
     gate: Duration,
     signed_anew: bool,
+    /// Whether one of the attempts may have had its effect.
+    uncertain: bool,
     last: Option<Cause>,
 }
 
@@ -309,6 +312,7 @@ impl Course {
             stood: Duration::ZERO,
             gate: Duration::ZERO,
             signed_anew: false,
+            uncertain: false,
             last: None,
         }
     }
@@ -330,7 +334,8 @@ impl Course {
 
     fn exhausted(&self, cause: Cause, by_deadline: bool) -> Failure {
         let request = Arc::clone(&self.request);
-        Failure::Exhausted { request, attempts: self.attempts, elapsed: self.elapsed(), cause, by_deadline }
+        let (attempts, elapsed, uncertain) = (self.attempts, self.elapsed(), self.uncertain);
+        Failure::Exhausted { request, attempts, elapsed, cause, by_deadline, uncertain }
     }
 
     /// The deadline came while the call waited; nothing of it is under way.

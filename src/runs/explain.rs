@@ -4,6 +4,7 @@ use super::Context;
 use super::verdict::{Class, Judgement, judge};
 use crate::databricks::runs::{Run, TaskRun};
 use crate::event::{Event, RunLabel, TaskFailure};
+use crate::problem::{Code, Problem};
 use crate::settings::OnPartialSuccess;
 use crate::text;
 use std::collections::BTreeMap;
@@ -22,8 +23,8 @@ const GRACE: Duration = Duration::from_secs(15);
 /// Emits the explanation of every failed task.
 pub(super) async fn failures(context: &Context<'_>, label: &RunLabel, run: &Run) {
     let workspace = context.workspace.until(context.deadline.max(Instant::now() + GRACE));
-    let failed = latest(run).into_iter().filter_map(|task| Some((task, failed_by_itself(task)?)));
-    for (task, ended) in failed.take(EXPLAINED) {
+    let mut failed = latest(run).into_iter().filter_map(|task| Some((task, failed_by_itself(task)?)));
+    for (task, ended) in failed.by_ref().take(EXPLAINED) {
         // What the service does not tell is missing in the explanation, and nothing more: the run's end is known.
         let output = match workspace.output(task.id).await {
             Ok(output) => output,
@@ -44,6 +45,11 @@ pub(super) async fn failures(context: &Context<'_>, label: &RunLabel, run: &Run)
                 link: task.page.clone(),
             },
         });
+    }
+    let more = failed.count();
+    if more > 0 {
+        let message = format!("{} more failed; the page of the run tells why", text::count(more, "task"));
+        context.events.emit(Event::Warned(Problem::new(Code::RunFailed, message).at(label.name.clone())));
     }
 }
 

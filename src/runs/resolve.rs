@@ -72,9 +72,11 @@ pub async fn resolve(
         return Err(Stop { exit: Exit::Settings, problems });
     }
     let notebooks = found.iter().any(|resolved| matches!(resolved.what, What::Notebook { .. }));
-    if settings.run_cluster_id.is_some() && !notebooks {
+    // Where no entry looks like a path, the settings have said so already.
+    let like_paths = settings.run.iter().any(|entry| is_path(entry));
+    if settings.run_cluster_id.is_some() && like_paths && !notebooks {
         events.emit(Event::Warned(
-            Problem::new(Code::ConflictingVariables, "has no effect: every entry of `RUN` is a job")
+            Problem::new(Code::NoEffect, "has no effect: every entry of `RUN` is a job")
                 .at("RUN_CLUSTER_ID")
                 .hint("a job names its own compute"),
         ));
@@ -95,7 +97,8 @@ impl Miss {
         Miss::Problems(vec![problem])
     }
 
-    fn error(entry: &str, error: &Error) -> Miss {
+    /// `deploys` tells what does not happen now: a deploy, or only a run.
+    fn error(entry: &str, error: &Error, deploys: bool) -> Miss {
         let problem = error.problem();
         if error.is_about_identity() {
             Miss::Stop(Stop::because(Exit::Identity, problem))
@@ -103,7 +106,8 @@ impl Miss {
             Miss::problem(problem.at(format!("RUN: `{entry}`")))
         } else {
             // The workspace does not answer: nothing is wrong with the entry.
-            Miss::Stop(Stop::because(Exit::Deploy, problem))
+            let exit = if deploys { Exit::Deploy } else { Exit::RunCancelled };
+            Miss::Stop(Stop::because(exit, problem))
         }
     }
 }
@@ -127,13 +131,13 @@ impl Finder<'_> {
                 // Rights are checked before existence: a job that is gone looks like this too, and so would a number
                 // that is really a job's name.
                 Err(error) if error.meaning() == Some(Meaning::PermissionDenied) => forbidden = Some(error),
-                Err(error) => return Err(Miss::error(entry, &error)),
+                Err(error) => return Err(self.miss(entry, &error)),
             }
         }
         if let Some(job) = self.by_name(entry).await? {
             return self.job(job);
         }
-        if entry.starts_with('/') || entry.starts_with("./") {
+        if is_path(entry) {
             return self.notebook(entry).await;
         }
         if let Some(error) = forbidden {
@@ -150,20 +154,25 @@ impl Finder<'_> {
         ))
     }
 
+    fn miss(&self, entry: &str, error: &Error) -> Miss {
+        Miss::error(entry, error, self.tree.is_some())
+    }
+
     async fn by_name(&self, entry: &str) -> Result<Option<Job>, Miss> {
-        let all = self.workspace.jobs_named(entry).await.map_err(|error| Miss::error(entry, &error))?;
+        let all = self.workspace.jobs_named(entry).await.map_err(|error| self.miss(entry, &error))?;
         let exact: Vec<_> = all.iter().filter(|job| job.name == entry).collect();
         match exact.as_slice() {
             [] => match all.first() {
-                Some(other) => Err(Miss::problem(
+                // A path is still looked for as one.
+                Some(other) if !is_path(entry) => Err(Miss::problem(
                     Problem::new(Code::JobNotFound, "no job has exactly this name")
                         .at(format!("RUN: `{entry}`"))
                         .hint(format!("there is `{}` ({}): the case of letters counts", other.name, other.id)),
                 )),
-                None => Ok(None),
+                _ => Ok(None),
             },
             // Listed a moment ago: if it is gone now, that is the answer.
-            [one] => self.workspace.job(one.id).await.map_err(|error| Miss::error(entry, &error)),
+            [one] => self.workspace.job(one.id).await.map_err(|error| self.miss(entry, &error)),
             several => {
                 let list: Vec<String> = several
                     .iter()
@@ -240,7 +249,7 @@ impl Finder<'_> {
 
     async fn in_workspace(&self, entry: &str, path: WorkspacePath) -> Result<(WorkspacePath, Option<Language>), Miss> {
         let wrong = |message: String| Problem::new(Code::NotFound, message).at(format!("RUN: `{entry}`"));
-        let object = self.workspace.object(path.as_str()).await.map_err(|error| Miss::error(entry, &error))?;
+        let object = self.workspace.object(path.as_str()).await.map_err(|error| self.miss(entry, &error))?;
         match object {
             Some(object) if object.kind == ObjectKind::Notebook => Ok((path, object.language)),
             Some(object) => {
@@ -281,6 +290,10 @@ impl Finder<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn is_path(entry: &str) -> bool {
+    entry.starts_with('/') || entry.starts_with("./")
 }
 
 fn is_notebook(kind: Kind) -> bool {

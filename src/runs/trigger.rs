@@ -115,12 +115,13 @@ fn refused(error: &Error, name: String) -> Stop {
         return Stop::because(Exit::Identity, problem);
     }
     problem.code = Code::TriggerFailed;
-    problem.message = if matches!(error, Error::Api(_)) {
-        format!("the run could not be started: {}", problem.message)
-    } else {
-        // Repetitions are safe by the token, but the last of them may still have started the run.
-        problem.hint = Some("look at its runs in the workspace before you run the step again".into());
+    problem.message = if error.is_uncertain() {
+        problem.hint = Some(
+            "look at the runs in the workspace before you run the step again, or it may run twice".into(),
+        );
         format!("whether the run was started is not known: {}", problem.message)
+    } else {
+        format!("the run could not be started: {}", problem.message)
     };
     Stop::because(Exit::RunCancelled, problem)
 }

@@ -213,17 +213,17 @@ impl Watch<'_> {
 
     async fn out_of_time(&mut self) -> Ending {
         let label = self.triggered.label.clone();
-        let waited = format!("`TIMEOUT` ({}) has passed", text::duration(self.context.settings.timeout));
+        let waited = format!("has not ended within `TIMEOUT` ({})", text::duration(self.context.settings.timeout));
         let message = match self.context.settings.on_timeout {
-            OnTimeout::Leave => format!("{waited}; the run goes on, as `ON_TIMEOUT` says: {}", self.state),
+            OnTimeout::Leave => format!("{waited} and goes on ({}), because `ON_TIMEOUT` is `leave`", self.state),
             OnTimeout::Cancel => {
                 let late = self.context.workspace.until(Instant::now() + CANCEL_WATCH);
                 match late.cancel(label.id).await {
                     Ok(()) => {
                         self.say(Event::CancelRequested(label.clone()));
                         match self.see_cancelled(&late).await {
-                            Some(words) => format!("{waited}; the run {words}"),
-                            None => format!("{waited}; the run was told to stop and is about to"),
+                            Some(words) => format!("{waited}, and then {words}"),
+                            None => format!("{waited}; it was told to stop and is about to"),
                         }
                     }
                     Err(error) => {
@@ -233,7 +233,7 @@ impl Watch<'_> {
                                 .at(label.name)
                                 .hint("cancel it by hand"),
                         ));
-                        format!("{waited}; the run could not be cancelled and goes on")
+                        format!("{waited}, could not be cancelled and goes on")
                     }
                 }
             }

@@ -70,13 +70,24 @@ pub struct LocalTree {
     pub warnings: Vec<Problem>,
 }
 
+/// A tree that cannot be deployed, and what else was found out about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unusable {
+    /// Everything that is wrong, sorted by place.
+    pub problems: Vec<Problem>,
+    /// As in [`LocalTree`].
+    pub ignored: Vec<(String, String)>,
+    /// As in [`LocalTree`].
+    pub warnings: Vec<Problem>,
+}
+
 /// Reads the tree below `files.local`: walks it, tells notebooks from files, and looks for what would go wrong later.
 ///
 /// `output_dir` is absolute and never deployed, `secrets` are the live ones of this step. Blocks, so call it where that
 /// is allowed; memory stays below a notebook's limit (10 MiB) and a few hundred bytes a file, whatever the tree holds.
-/// The error holds every problem that was found, sorted by place.
-pub fn read(files: &Files, output_dir: &Path, secrets: &[Secret]) -> Result<LocalTree, Vec<Problem>> {
-    let walk::Walked { candidates, mut ignored, mut problems, mut warnings } = walk::walk(files, output_dir)?;
+pub fn read(files: &Files, output_dir: &Path, secrets: &[Secret]) -> Result<LocalTree, Unusable> {
+    let walk::Walked { candidates, mut ignored, mut problems, mut warnings } = walk::walk(files, output_dir)
+        .map_err(|problems| Unusable { problems, ignored: Vec::new(), warnings: Vec::new() })?;
     let scanner = Scanner::new(secrets, files.secret_scan != SecretScan::Off);
     let mut inspector = inspect::Inspector::new(scanner, files.secret_scan);
     let mut found: Vec<LocalFile> =
@@ -95,12 +106,12 @@ pub fn read(files: &Files, output_dir: &Path, secrets: &[Secret]) -> Result<Loca
     for problem in problem_lists.into_iter().flatten() {
         name_from_where_the_user_stands(problem, &files.shown);
     }
+    sort(&mut warnings);
+    sort(&mut problems);
     if problems.is_empty() {
-        sort(&mut warnings);
         Ok(LocalTree { files: found, ignored, warnings })
     } else {
-        sort(&mut problems);
-        Err(problems)
+        Err(Unusable { problems, ignored, warnings })
     }
 }
 

@@ -83,6 +83,16 @@ pub fn classify(answer: &Answer) -> Verdict {
 }
 
 pub(super) fn of(error: &ApiError) -> Meaning {
+    match sort(error) {
+        // A folder that is there already is no error; something else in its place is.
+        Meaning::AlreadyExists if error.request.ends_with("/workspace/mkdirs") => {
+            Meaning::TypeMismatch { existing: None }
+        }
+        meaning => meaning,
+    }
+}
+
+fn sort(error: &ApiError) -> Meaning {
     let says = |texts: &[&str]| mentions(error, texts);
     match error.shape {
         Shape::Redirect if is(error, "PRIVATE_LINK_VALIDATION_ERROR") => return Meaning::PrivateLink,

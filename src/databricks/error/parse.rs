@@ -273,7 +273,8 @@ fn reason_phrase(status: u16) -> &'static str {
 }
 
 /// A server's text for a log: in one line, no character that steers a terminal or turns the reading direction, and not
-/// too long.
+/// too long. It is cut between two words, because it is not redacted yet: the front half of a secret would be found by
+/// no redactor.
 pub(super) fn clean(text: &str) -> String {
     let mut line = String::new();
     let mut length = 0;
@@ -287,6 +288,9 @@ pub(super) fn clean(text: &str) -> String {
             continue;
         }
         if length == LONGEST_TEXT {
+            if char != ' ' {
+                line.truncate(line.rfind(' ').map_or(0, |blank| blank + 1));
+            }
             line.push('…');
             break;
         }

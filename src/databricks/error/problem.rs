@@ -84,7 +84,7 @@ fn transport(failure: &Failure) -> Problem {
             let message = format!("`{request}` was sent, but how it ended is not known: {}", last_words(cause));
             of_cause(cause, message).hint("look in the workspace whether it had its effect, then run again")
         }
-        Failure::Exhausted { request, attempts, elapsed, cause, by_deadline } => {
+        Failure::Exhausted { request, attempts, elapsed, cause, by_deadline, .. } => {
             let (last, asked) = (last_words(cause), asked_pause(cause));
             let time = if *by_deadline { ", and the time is up" } else { "" };
             let message = match attempts {
@@ -95,7 +95,8 @@ fn transport(failure: &Failure) -> Problem {
                     text::duration(*elapsed)
                 ),
             };
-            if !*by_deadline {
+            // More time would not make a host answer that never took a connection.
+            if !*by_deadline || matches!(cause, Cause::Name(_) | Cause::Connect(_)) {
                 return of_cause(cause, message);
             }
             let (code, hint) = time_is_up();

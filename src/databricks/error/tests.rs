@@ -174,11 +174,24 @@ fn json_is_parsed_or_the_reason_is_true() {
 #[test]
 fn texts_of_the_server_cannot_steer_a_terminal() {
     let body =
-        serde_json::json!({"error_code": "A\u{1b}[2J", "message": format!("a\r\n\u{202e}b\u{7}{}", "x".repeat(9000))});
+        serde_json::json!({"error_code": "A\u{1b}[2J", "message": format!("a\r\n\u{202e}b\u{7}{}", "x ".repeat(9000))});
     let error = ApiError::read(&answer("GET /x", 400, &[], &body.to_string()));
     assert_eq!(error.code.as_deref(), Some("A [2J"));
-    assert!(error.message.starts_with("a b xxx"), "{}", error.message);
-    assert!(error.message.ends_with("x…") && error.message.chars().count() == 601);
+    assert!(error.message.starts_with("a b x x x"), "{}", error.message);
+    assert!(error.message.ends_with("x …") && error.message.chars().count() == 601, "{}", error.message);
+}
+
+#[test]
+fn a_long_text_of_the_server_is_not_cut_inside_a_word_because_it_may_be_a_secret() {
+    // The redactor comes later, and does not know the first twelve characters of a token.
+    for padding in 570..602 {
+        let message = format!("{} Bearer {} and more", "x".repeat(padding), "t0ken".repeat(8));
+        let body = serde_json::json!({"error_code": "BAD", "message": message}).to_string();
+        let shown = ApiError::read(&answer("GET /x", 400, &[], &body)).message;
+        assert!(!shown.contains("t0"), "{padding}: {shown}");
+    }
+    let unbroken = ApiError::read(&answer("GET /x", 404, &[], &"t0ken".repeat(200))).message;
+    assert_eq!(unbroken, "…");
 }
 
 #[test]
@@ -189,8 +202,15 @@ fn failures_become_problems_that_say_what_to_do() {
         elapsed: Duration::from_millis(300_400),
         cause,
         by_deadline: false,
+        uncertain: false,
     };
     let fatal = |cause| Failure::Fatal { request: "POST /api/x".into(), cause };
+    let at_the_deadline = |cause| match exhausted(cause) {
+        Failure::Exhausted { request, attempts, elapsed, cause, uncertain, .. } => {
+            Failure::Exhausted { request, attempts, elapsed, cause, uncertain, by_deadline: true }
+        }
+        other => other,
+    };
     let throttled = answer("POST /api/x", 429, &[("retry-after", "90")], r#"{"message":"slow down"}"#);
     let table = [
         (
@@ -202,6 +222,16 @@ fn failures_become_problems_that_say_what_to_do() {
             exhausted(Cause::Connect("refused".into())),
             Code::HostUnreachable,
             "`POST /api/x` failed for 5m (7 attempts): no connection (refused)",
+        ),
+        (
+            at_the_deadline(Cause::Connect("refused".into())),
+            Code::HostUnreachable,
+            "`POST /api/x` failed for 5m (7 attempts), and the time is up: no connection (refused)",
+        ),
+        (
+            at_the_deadline(Cause::Timeout(Duration::from_secs(1))),
+            Code::TimeIsUp,
+            "`POST /api/x` failed for 5m (7 attempts), and the time is up: no answer within 1s",
         ),
         (fatal(Cause::Tls("UnknownIssuer".into())), Code::TlsFailed, "`POST /api/x`: TLS failed (UnknownIssuer)"),
         (
