@@ -231,7 +231,7 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
         }
         Err(error) => {
             let mut problem = error.problem();
-            if problem.code == Code::NotFound {
+            if matches!(problem.code, Code::NotFound | Code::UnexpectedAnswer) {
                 // Every workspace knows who asks; a server that has no such page is no workspace.
                 problem.code = Code::NotDatabricks;
                 problem.hint = Some("check `DATABRICKS_HOST`: it must be the address of a workspace".into());

@@ -79,34 +79,46 @@ pub fn plain(text: &str) -> String {
                         }
                     }
                 }
-                // OSC: up to BEL or ESC.
+                // OSC: up to BEL or ESC `\`, on this line: one that does not end must not take the rest with it.
                 Some(']') => {
-                    for char in chars.by_ref() {
-                        if char == '\u{7}' || char == '\u{1b}' {
+                    while let Some(char) = chars.next_if(|char| *char != '\n') {
+                        if char == '\u{7}' || (char == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {
                             break;
                         }
                     }
                 }
+                // Two characters, such as ESC `\`.
+                Some('@'..='_') => {
+                    chars.next();
+                }
                 _ => {}
             },
             '\n' | '\t' => plain.push(char),
-            char if char.is_control() => {}
+            // A progress bar draws over its own line; in a log each state is a line of its own.
+            '\r' if chars.peek() != Some(&'\n') => plain.push('\n'),
+            char if steers(char) => {}
             char => plain.push(char),
         }
     }
     plain
 }
 
+/// Whether a character steers instead of showing: control characters, and those that reorder or hide text.
+fn steers(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// The line with what could steer a terminal or forge a second line made visible.
 pub fn controls_escaped(line: &str) -> std::borrow::Cow<'_, str> {
-    if !line.chars().any(|char| char.is_control() && char != '\t') {
+    if !line.chars().any(|char| steers(char) && char != '\t') {
         return line.into();
     }
     let mut escaped = String::with_capacity(line.len() + 8);
     for char in line.chars() {
         match char {
             '\t' => escaped.push('\t'),
-            char if char.is_control() => escaped.extend(char.escape_default()),
+            char if steers(char) => escaped.extend(char.escape_default()),
             char => escaped.push(char),
         }
     }
@@ -139,6 +151,9 @@ mod tests {
             "ZeroDivisionError: division\nby\tzero"
         );
         assert_eq!(plain("\u{1b}]8;;http://evil\u{7}link\u{1b}]8;;\u{7}"), "link");
+        assert_eq!(plain("\u{1b}]0;no end\nValueError: x\u{1b}\\"), "\nValueError: x");
+        assert_eq!(plain("10%\r50%\r\nuser\u{202e}name\u{200b}"), "10%\n50%\nusername");
+        assert_eq!(controls_escaped("a\u{202e}b\nc\t"), "a\\u{202e}b\\nc\t");
         assert_eq!(one_line("a\n✔ Done.\u{1b}[32m"), "a ✔ Done.");
     }
 }

@@ -293,6 +293,22 @@ async fn the_watch_survives_what_passes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_strange_answer_or_two_do_not_end_a_watch() {
+    for strange in [
+        Canned { status: 200, headers: Vec::new(), body: "[1, 2]".into() },
+        Canned::error(400, "BAD_REQUEST", "A proxy's own idea."),
+        Canned::html(200, "<html>Please log in</html>"),
+    ] {
+        let (sandbox, id) = workspace().await;
+        sandbox.script(Match::Job(id), Script::playing(TaskScript::after(Duration::from_secs(60), Ending::success())));
+        let trouble = Trouble::Answer(Moment::Before, strange);
+        sandbox.fault(Fault { skip: 2, ..Fault::times(On::get("/api/2.2/jobs/runs/get"), 2, trouble.clone()) });
+        let ended = Step::running(&sandbox, id).inside(&sandbox).await;
+        assert_eq!(ended.exit, Exit::Done, "{trouble:?}: {}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn our_own_deadline_leaves_or_cancels_the_run() {
     for (policy, cancelled) in [(None, false), (Some("leave"), false), (Some("cancel"), true)] {
         let (sandbox, id) = workspace().await;
@@ -443,7 +459,7 @@ async fn a_run_that_may_not_be_started_did_not_happen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_dies_during_the_watch_ends_it_with_the_identity_code() {
+async fn a_token_that_dies_during_the_watch_ends_the_wait_and_says_so() {
     let (sandbox, id) = workspace().await;
     sandbox.script(Match::Job(id), Script::playing(TaskScript::after(Duration::from_secs(600), Ending::success())));
     let killer = sandbox.clone();
@@ -453,7 +469,7 @@ async fn a_token_that_dies_during_the_watch_ends_it_with_the_identity_code() {
     });
     let ended = Step::running(&sandbox, id).inside(&sandbox).await;
     kill.await.unwrap();
-    assert_eq!(ended.exit, Exit::Identity, "{}", ended.log);
+    assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
     assert_golden("runs/identity_lost", &ended.log.replace(&id.to_string(), "<id>"));
 }
 

@@ -123,11 +123,18 @@ impl Workspace {
     }
 }
 
+/// How often a lost race is run again: a rival that wins more often is no rival, but something else.
+const RACES: u32 = 5;
+
 /// Imports with `overwrite` sometimes lose a race against themselves and say that the object exists: passing trouble
 /// (databricks/cli issue 3386 for the 400, a measured 409 for parallel imports).
 fn classify_import(answer: &Answer) -> Verdict {
     match error::classify(answer) {
-        Verdict::Fail if error::ApiError::read(answer).meaning() == Meaning::AlreadyExists => Verdict::Retry,
+        Verdict::Fail
+            if answer.attempts < RACES && error::ApiError::read(answer).meaning() == Meaning::AlreadyExists =>
+        {
+            Verdict::Retry
+        }
         verdict => verdict,
     }
 }

@@ -33,7 +33,7 @@ fn stop(mut failures: Vec<(String, Error)>, not_sent: usize) -> Stop {
         failures.iter().take(SHOWN).map(|(path, error)| error.problem().at(path.clone())).collect();
     if folded > 0 {
         problems
-            .push(Problem::new(Code::UnexpectedAnswer, format!("… and {} more failed", text::count(folded, "object"))));
+            .push(Problem::new(Code::DeployUnfinished, format!("… and {} more failed", text::count(folded, "object"))));
     }
     if not_sent > 0 {
         problems.push(

@@ -115,7 +115,8 @@ impl Console {
             Event::Stopped { problems, exit } => self.stopped(problems, *exit),
             Event::Ended { exit, elapsed, requests, repetitions } => {
                 tracing::debug!(
-                    "{requests} requests, {repetitions} of them repetitions, in {}",
+                    "{}, {repetitions} of them repeated, in {}",
+                    text::count(*requests as usize, "request"),
                     text::duration(*elapsed)
                 );
                 if *exit != Exit::Done {
@@ -136,7 +137,7 @@ impl Console {
             Ending::Failed | Ending::Cancelled | Ending::WaitEnded => Style::Failure,
         };
         let code = report.code.map(|code| format!(" [{}]", code.as_str())).unwrap_or_default();
-        self.line(style, &format!("{name} {}{after}{code}", report.message));
+        self.line_with_end(style, &format!("{name} {}", report.message), &format!("{after}{code}"));
         if let (Style::Failure, Some(link)) = (style, &report.link) {
             self.info(&format!("Open the run: {link}"));
         }
@@ -168,7 +169,7 @@ impl Console {
         let shown = clip(&redacted, OUTPUT_LENGTH);
         self.info(&format!("  {task} returned:"));
         for line in shown.lines() {
-            self.detail(&format!("| {line}"));
+            self.output.write(&format!("    | {}\n", text::controls_escaped(line)));
         }
         if truncated || shown.len() < redacted.len() {
             self.detail("(cut here; the whole result is on the run's page)");
@@ -184,7 +185,7 @@ impl Console {
             let advised =
                 problems.get(index + 1).is_some_and(|next| next.hint == problem.hint && problem.link.is_none());
             if advised {
-                self.line(Style::Failure, &problem.to_string());
+                self.headline(Style::Failure, problem);
             } else {
                 self.problem(Style::Failure, problem);
             }
@@ -192,7 +193,7 @@ impl Console {
     }
 
     fn problem(&self, style: Style, problem: &Problem) {
-        self.line(style, &problem.to_string());
+        self.headline(style, problem);
         if let Some(hint) = &problem.hint {
             self.detail(&format!("hint: {hint}"));
         }
@@ -201,33 +202,41 @@ impl Console {
         }
     }
 
+    fn headline(&self, style: Style, problem: &Problem) {
+        let place = problem.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+        self.line_with_end(style, &format!("{place}{}", problem.message), &format!(" [{}]", problem.code.as_str()));
+    }
+
     fn info(&self, text: &str) {
         self.line(Style::Info, text);
     }
 
-    /// One line: redacted first, shortened then, so that no half of a secret is left.
     fn line(&self, style: Style, text: &str) {
-        self.output.write(&self.coloured(style, text));
+        self.line_with_end(style, text, "");
     }
 
-    fn coloured(&self, style: Style, text: &str) -> String {
-        let redacted = self.redactor.redact(text);
-        let text = clip(&redacted, LINE_LENGTH);
-        let (mark, end) = (style.mark(), if text.len() < redacted.len() { " …" } else { "" });
-        let text = text::controls_escaped(text);
-        if self.colour {
+    /// One line; `end` is shown however long `text` is.
+    fn line_with_end(&self, style: Style, text: &str, end: &str) {
+        let (text, end) = (self.shown(text, LINE_LENGTH), self.shown(end, LINE_LENGTH));
+        let mark = style.mark();
+        self.output.write(&if self.colour {
             format!("{}{mark}{text}{end}\u{1b}[0m\n", style.colour())
         } else {
             format!("{mark}{text}{end}\n")
-        }
+        });
     }
 
     /// A line that belongs to the one above it.
     fn detail(&self, text: &str) {
+        self.output.write(&format!("    {}\n", self.shown(text, LINE_LENGTH)));
+    }
+
+    /// The text as it may be shown in one line: redacted first, shortened then, so that no half of a secret is left.
+    fn shown(&self, text: &str, length: usize) -> String {
         let redacted = self.redactor.redact(text);
-        let text = clip(&redacted, LINE_LENGTH);
-        let end = if text.len() < redacted.len() { " …" } else { "" };
-        self.output.write(&format!("    {}{end}\n", text::controls_escaped(text)));
+        let clipped = clip(&redacted, length);
+        let end = if clipped.len() < redacted.len() { " …" } else { "" };
+        format!("{}{end}", text::controls_escaped(clipped))
     }
 }
 

@@ -116,9 +116,8 @@ fn refused(error: &Error, name: String) -> Stop {
     }
     problem.code = Code::TriggerFailed;
     problem.message = if error.is_uncertain() {
-        problem.hint = Some(
-            "look at the runs in the workspace before you run the step again, or it may run twice".into(),
-        );
+        problem.hint =
+            Some("look at the runs in the workspace before you run the step again, or it may run twice".into());
         format!("whether the run was started is not known: {}", problem.message)
     } else {
         format!("the run could not be started: {}", problem.message)

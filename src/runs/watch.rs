@@ -31,6 +31,10 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(20);
 /// How often a state that contradicts itself is asked for again: the service writes its two forms one after the other.
 const DISPUTED_LOOKS: u32 = 3;
 
+/// How many answers in a row that make no sense, or refuse, end the watch: a proxy's page or a moment's lapse of the
+/// service must not end a watch of hours.
+const STRANGE_LOOKS: u32 = 3;
+
 /// How long a cancellation at the deadline is followed.
 const CANCEL_WATCH: Duration = Duration::from_secs(4);
 
@@ -46,6 +50,7 @@ pub(super) async fn watch(context: &Context<'_>, triggered: &Triggered) -> Resul
         tasks: BTreeMap::new(),
         troubled: false,
         disputed: 0,
+        strange: 0,
     }
     .follow()
     .await
@@ -66,6 +71,8 @@ struct Watch<'a> {
     troubled: bool,
     /// How often in a row the state contradicted itself.
     disputed: u32,
+    /// How often in a row a look was refused.
+    strange: u32,
 }
 
 impl Watch<'_> {
@@ -99,9 +106,11 @@ impl Watch<'_> {
     }
 
     fn heartbeat(&mut self) {
-        let state = if self.tasks.len() > 1 {
-            let done = self.tasks.values().filter(|state| is_end(state)).count();
-            format!("{}, {done} of {} tasks done", self.state, self.tasks.len())
+        // Of several attempts the last one counts; the map has them in order.
+        let last: BTreeMap<&str, &str> = self.tasks.iter().map(|((key, _), state)| (&**key, &**state)).collect();
+        let state = if last.len() > 1 {
+            let done = last.values().filter(|state| is_end(state)).count();
+            format!("{}, {done} of {} tasks done", self.state, last.len())
         } else {
             self.state.clone()
         };
@@ -163,14 +172,16 @@ impl Watch<'_> {
     }
 
     fn recovered(&mut self) {
+        self.strange = 0;
         if std::mem::take(&mut self.troubled) {
             self.say(Event::WatchRecovered(self.triggered.label.clone()));
         }
     }
 
-    /// A look that failed: passing trouble is borne until the deadline, anything else ends the watch.
+    /// A look that failed: passing trouble is borne until the deadline; what refuses us again and again ends the watch.
     fn trouble(&mut self, error: &Error) -> Result<(), Stop> {
-        if error.is_passing() {
+        self.strange = if error.is_passing() { 0 } else { self.strange + 1 };
+        if self.strange < STRANGE_LOOKS {
             if !self.troubled && Instant::now() < self.context.deadline {
                 self.troubled = true;
                 let run = self.triggered.label.clone();
@@ -178,15 +189,13 @@ impl Watch<'_> {
             }
             return Ok(());
         }
-        let lost = matches!(error.meaning(), Some(Meaning::InvalidToken | Meaning::Unauthenticated));
-        let mut problem = error.problem().at(self.triggered.label.name.clone());
-        problem.message = format!("the run cannot be watched any longer, and may go on: {}", problem.message);
-        if lost {
+        let mut problem = error.problem().at(format!("run {}", self.triggered.label.id));
+        if matches!(error.meaning(), Some(Meaning::InvalidToken | Meaning::Unauthenticated)) {
             problem.code = Code::IdentityLost;
         }
-        let message = "is not watched any longer".to_owned();
+        let message = "cannot be watched any longer, and may go on".to_owned();
         self.context.events.emit(Event::RunEnded(self.report(Ending::WaitEnded, Some(problem.code), message)));
-        Err(Stop::because(if lost { Exit::Identity } else { Exit::WaitEnded }, problem))
+        Err(Stop::because(Exit::WaitEnded, problem))
     }
 
     async fn ended(&mut self, run: &Run, end: End) -> Ending {

@@ -33,6 +33,8 @@ fn settled(log: &str) -> String {
         log.replace(&format!("databricks-deploy {}", env!("CARGO_PKG_VERSION")), "databricks-deploy <version>");
     for (pattern, stands_for) in [
         (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:<port>"),
+        // They count requests, and which of several at once comes first is chance.
+        (r"request id [0-9a-f-]{36}", "request id <id>"),
         (r"(?-u:\b)[0-9]+(h|m|s|ms)( [0-9]+(h|m|s|ms))*(?-u:\b)", "<time>"),
     ] {
         let pattern = regex::Regex::new(pattern).expect("the pattern is right");

@@ -21,7 +21,7 @@ pub(in crate::settings) fn map(text: &str, echo: Echo<'_>) -> Result<Pairs, Prob
             Some(items) => items,
             None => text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
         };
-        items.iter().enumerate().map(|(index, item)| from_item(index, item)).collect::<Result<_, _>>()?
+        all(items.iter().enumerate().map(|(index, item)| from_item(index, item)))?
     };
     let mut seen = HashSet::new();
     for (name, _) in &pairs {
@@ -67,25 +67,36 @@ fn from_object(text: &str, echo: Echo<'_>) -> Result<Pairs, Problem> {
         )
         .hint("write `{\"name\": \"value\"}`, or `name=value`, one a line; escape a `$` that is part of a value")
     })?;
-    entries
-        .into_iter()
-        .map(|(name, value)| {
-            let json = value.get();
-            let kind = match json.as_bytes().first() {
-                Some(b'"') => match serde_json::from_str(json) {
-                    Ok(text) => return Ok((name, text)),
-                    // Half of a surrogate pair gets here: it is skipped unread when the object is taken apart.
-                    Err(_) => "no text: an escape in it is not a character",
-                },
-                Some(b'{') => "an object",
-                Some(b'[') => "an array",
-                Some(b'n') => "null",
-                _ => return Ok((name, json.to_owned())),
-            };
-            Err(Problem::new(Code::InvalidValue, format!("the value of {} is {kind}", echo.show(&name)))
-                .hint("a parameter is a text, a number or a boolean; put JSON that a job reads itself in a text"))
-        })
-        .collect()
+    all(entries.into_iter().map(|(name, value)| {
+        let json = value.get();
+        let kind = match json.as_bytes().first() {
+            Some(b'"') => match serde_json::from_str(json) {
+                Ok(text) => return Ok((name, text)),
+                // Half of a surrogate pair gets here: it is skipped unread when the object is taken apart.
+                Err(_) => "no text: an escape in it is not a character",
+            },
+            Some(b'{') => "an object",
+            Some(b'[') => "an array",
+            Some(b'n') => "null",
+            _ => return Ok((name, json.to_owned())),
+        };
+        Err(Problem::new(Code::InvalidValue, format!("the value of {} is {kind}", echo.show(&name)))
+            .hint("a parameter is a text, a number or a boolean; put JSON that a job reads itself in a text"))
+    }))
+}
+
+/// All pairs, or all that is wrong with any of them, as one problem with the first one's hint.
+fn all(pairs: impl Iterator<Item = Result<(String, String), Problem>>) -> Result<Pairs, Problem> {
+    let mut good = Vec::new();
+    let mut wrong: Option<Problem> = None;
+    for pair in pairs {
+        match (pair, &mut wrong) {
+            (Ok(pair), _) => good.push(pair),
+            (Err(problem), None) => wrong = Some(problem),
+            (Err(problem), Some(first)) => first.message.push_str(&format!("; {}", problem.message)),
+        }
+    }
+    wrong.map_or(Ok(good), Err)
 }
 
 /// A JSON object's entries as written: in order, repetitions and the digits of numbers included.
