@@ -120,10 +120,7 @@ async fn a_call_has_its_own_patience_and_more_than_that_is_not_waited() {
             ),
             "{end:?}"
         );
-        assert_eq!(
-            end.to_string(),
-            format!("POST /api/2.0/thing has no answer after 1 attempt in 0s: status {code}")
-        );
+        assert_eq!(end.to_string(), format!("POST /api/2.0/thing has no answer after 1 attempt in 0s: status {code}"));
     }
 }
 
