@@ -2,7 +2,6 @@
 
 use super::Context;
 use super::resolve::{Resolved, What};
-use crate::databricks::error::Meaning;
 use crate::databricks::runs::{RunNow, Submit};
 use crate::event::{Event, RunLabel};
 use crate::exit::Exit;
@@ -68,13 +67,13 @@ pub(super) async fn trigger(context: &Context<'_>, position: usize, next: &Resol
         Err(error) => {
             let mut problem = error.problem().at(next.name());
             let exit = match error.meaning() {
-                Some(Meaning::InvalidToken | Meaning::Unauthenticated) => Exit::Identity,
-                Some(_) => {
+                _ if error.is_lost_identity() => Exit::Identity,
+                said if said.is_some() || error.has_no_credential() => {
                     problem.code = Code::TriggerFailed;
                     problem.message = format!("the run could not be started: {}", problem.message);
                     Exit::RunCancelled
                 }
-                None => {
+                _ => {
                     problem.code = Code::TriggerFailed;
                     problem.message = format!("whether the run was started is not known: {}", problem.message);
                     problem.hint = Some("look at the job's runs in the workspace before you run the step again".into());

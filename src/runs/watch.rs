@@ -4,7 +4,7 @@ use super::Context;
 use super::explain;
 use super::trigger::Triggered;
 use super::verdict::{Class, End, Judgement, judge, judge_disputed};
-use crate::databricks::error::{Error, Meaning};
+use crate::databricks::error::Error;
 use crate::databricks::runs::{Run, TaskRun};
 use crate::event::{Ending, Event, RunReport};
 use crate::exit::Exit;
@@ -178,7 +178,7 @@ impl Watch<'_> {
             }
             return Ok(());
         }
-        let lost = matches!(error.meaning(), Some(Meaning::InvalidToken | Meaning::Unauthenticated));
+        let lost = error.is_lost_identity();
         let mut problem = error.problem().at(self.triggered.label.name.clone());
         problem.message = format!("the run cannot be watched any longer, and may go on: {}", problem.message);
         if lost {
