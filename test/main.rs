@@ -6,6 +6,8 @@
 
 mod deploy;
 mod http;
+mod login;
+mod network;
 mod runs;
 mod settings;
 mod source;

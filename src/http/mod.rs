@@ -9,8 +9,8 @@ mod call;
 mod client;
 mod limits;
 mod network;
-mod proxy;
 mod patience;
+mod proxy;
 mod wire;
 
 pub use call::{Answer, Body, Call, Cause, Class, Failure, Part, PartContent, Repeat, Verdict};

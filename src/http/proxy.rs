@@ -32,8 +32,7 @@ impl Proxy {
 
     /// As reqwest takes it.
     pub(super) fn to_reqwest(&self) -> Result<reqwest::Proxy, WireError> {
-        let proxy = reqwest::Proxy::https(self.url.clone())?
-            .no_proxy(reqwest::NoProxy::from_string(&self.except()));
+        let proxy = reqwest::Proxy::https(self.url.clone())?.no_proxy(reqwest::NoProxy::from_string(&self.except()));
         Ok(match &self.login {
             Some((user, password)) => proxy.basic_auth(user, password.expose()),
             None => proxy,

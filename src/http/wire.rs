@@ -66,7 +66,8 @@ impl WireError {
     pub(super) fn through(proxy: &str, error: reqwest::Error) -> WireError {
         // The tunnel's own error type is not public; its words are its interface.
         const TUNNEL: &str = "tunnel error: ";
-        let tunnel = links(&error).map(ToString::to_string).find_map(|text| text.strip_prefix(TUNNEL).map(str::to_owned));
+        let tunnel =
+            links(&error).map(ToString::to_string).find_map(|text| text.strip_prefix(TUNNEL).map(str::to_owned));
         let Some(tunnel) = tunnel else {
             return match WireError::from(error) {
                 WireError::Connect(text) => WireError::Connect(format!("{text}, through the proxy `{proxy}`")),

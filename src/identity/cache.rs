@@ -102,7 +102,7 @@ impl<S: TokenSource> Cached<S> {
                 if let Hand::Fresh(field) | Hand::Stale(field) = self.hand() {
                     return Ok(field);
                 }
-                if let Some((_, reason)) = self.state().failed.as_ref().filter(|(at, _)| *at >= asked) {
+                if let Some((_, reason)) = self.state().failed.as_ref().filter(|(at, _)| *at > asked) {
                     return Err(reason.clone());
                 }
                 let renewed = self.renew().await;
@@ -119,8 +119,8 @@ impl<S: TokenSource> Cached<S> {
         let asked = Instant::now();
         let Grant { token, lifetime } = self.source.fetch().await?;
         self.redactor.learn(&token);
-        let mut field = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| unsendable("the access token"))?;
+        let mut field =
+            HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| unsendable("the access token"))?;
         field.set_sensitive(true);
         // However short a token lives, it serves for half of that.
         let before_end = |margin: Duration| {

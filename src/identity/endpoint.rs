@@ -2,7 +2,9 @@
 
 use super::cache::Grant;
 use crate::databricks::error::{ApiError, Error, Shape, classify, parse_json};
-use crate::http::{Answer, Authorize, Body, Call, Class, Client, Failure, Method, NoCredential, Repeat, Unsigned, Verdict};
+use crate::http::{
+    Answer, Authorize, Body, Call, Class, Client, Failure, Method, NoCredential, Repeat, Unsigned, Verdict,
+};
 use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
 use serde::Deserialize;

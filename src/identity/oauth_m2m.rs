@@ -37,7 +37,8 @@ impl Authorize for Pair {
     fn sign(&self) -> Signing<'_> {
         Box::pin(async {
             let pair = STANDARD.encode(format!("{}:{}", self.client_id, self.secret.expose()));
-            let mut value = HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| unsendable("the OAuth secret"))?;
+            let mut value =
+                HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| unsendable("the OAuth secret"))?;
             value.set_sensitive(true);
             Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
         })

@@ -1,7 +1,7 @@
 //! A personal access token: sent as it is, and of no further use once it is refused.
 
-use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use super::unsendable;
+use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use crate::http::{Authorize, Signing};
 use crate::secrets::Secret;
 

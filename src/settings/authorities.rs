@@ -25,7 +25,10 @@ pub(super) fn authorities(
     let shown = echo.show(text);
     let wrong = |what: &str, hint: &str| Problem::new(Code::InvalidValue, format!("{shown} {what}")).hint(hint);
     if text.contains(['\n', '\r']) {
-        return Err(wrong("is neither the path of a file nor PEM text", "PEM text starts with `-----BEGIN CERTIFICATE-----`"));
+        return Err(wrong(
+            "is neither the path of a file nor PEM text",
+            "PEM text starts with `-----BEGIN CERTIFICATE-----`",
+        ));
     }
     let path = working_directory.join(text);
     let relative = "the path is relative to the step's working directory; the file must be in the clone, or the value the PEM text itself";

@@ -14,7 +14,8 @@ pub(super) fn login(reader: &mut Reader<'_>, raw: &RawVariables) -> Read<Login> 
     match (id.value.is_some(), secret.value.is_some(), token.value.is_some()) {
         (true, true, token_too) => {
             if token_too {
-                let message = "not used: `DATABRICKS_CLIENT_ID` and `DATABRICKS_CLIENT_SECRET` are set, and OAuth comes first";
+                let message =
+                    "not used: `DATABRICKS_CLIENT_ID` and `DATABRICKS_CLIENT_SECRET` are set, and OAuth comes first";
                 let hint = "leave out the way to log in that you do not mean";
                 reader.warn(token, Problem::new(Code::ConflictingVariables, message).hint(hint));
             }
@@ -114,10 +115,7 @@ fn client_id(text: &str, echo: Echo<'_>) -> Result<String, Problem> {
             "the application id is meant, a UUID: both are on the service principal's page in Databricks",
         )
     } else {
-        (
-            "is not an application id",
-            "copy the application id, a UUID, from the service principal's page in Databricks",
-        )
+        ("is not an application id", "copy the application id, a UUID, from the service principal's page in Databricks")
     };
     Err(Problem::new(Code::InvalidValue, format!("{} {what}", echo.show(text))).hint(hint))
 }

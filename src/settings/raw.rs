@@ -51,7 +51,8 @@ fn value(
     let name = variable.name;
     let not_unicode = |given: &&String| {
         *given == name
-            || variable.lower_case().is_some_and(|lower| **given == lower) || (variable.takes_several() && item_of(given) == Some(name))
+            || variable.lower_case().is_some_and(|lower| **given == lower)
+            || (variable.takes_several() && item_of(given) == Some(name))
     };
     if let Some(given) = environment.not_unicode.iter().find(not_unicode) {
         return Err(Problem::new(Code::NotUnicode, format!("the value of `{given}` is not UTF-8"))

@@ -23,7 +23,8 @@ pub(super) fn token(text: &str) -> Result<Secret, Problem> {
 /// Takes the OAuth secret of a service principal into custody. Those that Databricks makes start with `dose`; others
 /// are accepted, since no document promises it.
 pub(super) fn oauth_secret(text: &str) -> Result<Secret, Problem> {
-    const CREATE: &str = "create an OAuth secret of the service principal in Databricks and store it as a secured variable";
+    const CREATE: &str =
+        "create an OAuth secret of the service principal in Databricks and store it as a secured variable";
     plain(text, CREATE)?;
     if text.starts_with("dapi") {
         let hint = "put it into `DATABRICKS_TOKEN`, and leave `DATABRICKS_CLIENT_ID` out";

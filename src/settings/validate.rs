@@ -52,8 +52,7 @@ fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, pl
     // Nothing here returns early: every problem is told at once.
     let host = address(reader, raw.databricks_host());
     let login = login(reader, raw);
-    let authorities =
-        reader.parsed(raw.ca_bundle(), |text, echo| authorities(text, &place.working_directory, echo));
+    let authorities = reader.parsed(raw.ca_bundle(), |text, echo| authorities(text, &place.working_directory, echo));
     let proxy = proxy(reader, raw);
     let action = reader.choice::<Action>(raw.action());
     let chosen = reader.parsed(raw.target(), target::explicit);

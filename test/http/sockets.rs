@@ -2,7 +2,9 @@
 
 use super::script::{Signer, call, classify, options};
 use databricks_deploy::databricks::error::Error;
-use databricks_deploy::http::{Answer, Body, Call, Cause, Client, Failure, Network, NetworkOptions, Part, PartContent, Repeat};
+use databricks_deploy::http::{
+    Answer, Body, Call, Cause, Client, Failure, Network, NetworkOptions, Part, PartContent, Repeat,
+};
 use databricks_deploy::problem::Code;
 use std::future::Future;
 use std::net::SocketAddr;
