@@ -25,7 +25,7 @@ use databricks::Workspace;
 use databricks::identity::Me;
 use event::{Emit, Event};
 use exit::Exit;
-use http::{Network, Wire};
+use http::{Network, NetworkOptions, Wire};
 use outcome::Outcome;
 use pipeline::{Environment, Pipeline};
 use plan::Plan;
@@ -97,7 +97,7 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     }
 
     let connection = reading.settings.and_then(|settings| {
-        let workspace = connect(&settings, &pipeline, ports.wire, ports.nonce, began)?;
+        let workspace = connect(&settings, &pipeline, ports.wire, &ports.redactor, ports.nonce, began)?;
         Ok((settings, workspace))
     });
     let (walked, sent) = match connection {
@@ -192,6 +192,7 @@ fn connect(
     settings: &Settings,
     pipeline: &Pipeline,
     wire: Option<Arc<dyn Wire>>,
+    redactor: &Redactor,
     nonce: u64,
     began: Instant,
 ) -> Result<(Workspace, &'static str), Vec<Problem>> {
@@ -204,9 +205,16 @@ fn connect(
 
     let wire = match wire {
         Some(wire) => wire,
-        None => Arc::new(Network::new(CONNECT_TIMEOUT).map_err(|why| vec![Problem::new(Code::Bug, why)])?),
+        None => {
+            let proxy = settings.proxy.clone();
+            let options = NetworkOptions {
+                connect_timeout: CONNECT_TIMEOUT,
+                authorities: settings.authorities.clone(),
+                proxy: proxy.map(|proxy| http::Proxy { url: proxy.url, login: proxy.login, except: proxy.except }),
+            };
+            Arc::new(Network::new(&options).map_err(|why| vec![Problem::new(Code::Bug, why)])?)
+        }
     };
-    let identity = identity::choose(&settings.login);
     let options = http::Options {
         base: settings.host.clone(),
         user_agent: pipeline.user_agent(VERSION),
@@ -216,7 +224,12 @@ fn connect(
         deadline: began + settings.timeout,
         seed: nonce,
     };
-    Ok((Workspace::new(http::Client::new(options, wire, identity.authorize)), identity.how))
+    if let Some((user, password)) = settings.proxy.as_ref().and_then(|proxy| proxy.login.as_ref()) {
+        redactor.learn_pair(user, password);
+    }
+    let client = http::Client::new(options, wire, Arc::new(http::Unsigned));
+    let identity = identity::choose(&settings.login, &client, redactor);
+    Ok((Workspace::new(client.sibling(identity.authorize)), identity.how))
 }
 
 async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
@@ -238,6 +251,7 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
             }
             let place = match problem.code {
                 Code::InvalidToken | Code::PermissionDenied => "log-in",
+                Code::ProxyFailed => "HTTPS_PROXY",
                 _ => "DATABRICKS_HOST",
             };
             Err(Stop::because(Exit::Identity, problem.at(place)))

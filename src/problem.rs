@@ -103,6 +103,7 @@ codes! {
     HostNotFound "host-not-found" "The host's name cannot be resolved";
     HostUnreachable "host-unreachable" "No connection to the host";
     TlsFailed "tls-failed" "The host's certificate or its TLS is not acceptable";
+    ProxyFailed "proxy-failed" "The proxy cannot be reached, or does not let the connection pass";
     NotDatabricks "not-databricks" "The host answers, but not as a Databricks workspace does";
     InvalidToken "invalid-token" "Databricks does not accept the credential";
     PermissionDenied "permission-denied" "The identity may not do this";

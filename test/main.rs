@@ -7,6 +7,8 @@
 mod deploy;
 mod endings;
 mod http;
+mod login;
+mod network;
 mod outputs;
 mod runs;
 mod settings;

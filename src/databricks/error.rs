@@ -155,10 +155,22 @@ impl Error {
 
     /// Whether the workspace does not take us at all, so that every other request would end likewise.
     pub fn is_about_identity(&self) -> bool {
-        matches!(
-            self.meaning(),
-            Some(Meaning::InvalidToken | Meaning::Unauthenticated | Meaning::IpAccessList | Meaning::PrivateLink)
-        )
+        self.is_lost_identity() || matches!(self.meaning(), Some(Meaning::IpAccessList | Meaning::PrivateLink))
+    }
+
+    /// Whether we are no longer who we were: the workspace does not take the credential, and a new one cannot be had.
+    pub fn is_lost_identity(&self) -> bool {
+        match self {
+            Error::Transport(failure) if self.has_no_credential() => {
+                matches!(&**failure, Failure::Fatal { cause: Cause::Login(reason), .. } if !reason.passing)
+            }
+            _ => matches!(self.meaning(), Some(Meaning::InvalidToken | Meaning::Unauthenticated)),
+        }
+    }
+
+    /// Whether the request was not sent because there was nothing to sign it with.
+    pub fn has_no_credential(&self) -> bool {
+        matches!(self, Error::Transport(failure) if matches!(**failure, Failure::Fatal { cause: Cause::Login(_), .. }))
     }
 
     /// Whether it concerns only what this one request was about, so that others may succeed.
@@ -184,7 +196,7 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Error::Api(error) => matches!(error.meaning(), Meaning::NotDatabricks),
-            Error::Transport(_) => true,
+            Error::Transport(_) => !self.is_lost_identity(),
         }
     }
 

@@ -117,6 +117,7 @@ impl From<WireError> for Cause {
             WireError::Name(text) => Cause::Name(text),
             WireError::Connect(text) => Cause::Connect(text),
             WireError::Tls(text) => Cause::Tls(text),
+            WireError::Proxy(proxy, trouble) => Cause::Proxy(proxy, trouble),
             WireError::Broken(text) => Cause::Broken(text),
             WireError::LocalFile(text) => Cause::LocalFile(text),
         }

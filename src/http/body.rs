@@ -31,7 +31,7 @@ pub(super) struct LocalFile(String);
 pub(super) fn memory(body: &Body) -> u64 {
     match body {
         Body::Empty => 0,
-        Body::Json(json) => json.len() as u64,
+        Body::Json(bytes) | Body::Form(bytes) => bytes.len() as u64,
         Body::Multipart(parts) => parts.iter().map(|part| part_memory(&part.content)).sum(),
     }
 }
@@ -48,11 +48,8 @@ fn part_memory(content: &PartContent) -> u64 {
 pub(super) async fn build(body: &Body, boundary: u128) -> Result<Built, Cause> {
     match body {
         Body::Empty => Ok(Built { body: reqwest::Body::default(), content_type: None, length: 0 }),
-        Body::Json(json) => Ok(Built {
-            body: reqwest::Body::from(json.clone()),
-            content_type: Some("application/json".to_owned()),
-            length: json.len() as u64,
-        }),
+        Body::Json(json) => Ok(whole(json, "application/json")),
+        Body::Form(form) => Ok(whole(form, "application/x-www-form-urlencoded")),
         Body::Multipart(parts) => {
             let boundary = format!("part-{boundary:032x}");
             let upload = Upload::new(parts, &boundary).await.map_err(|error| Cause::LocalFile(error.to_string()))?;
@@ -63,6 +60,14 @@ pub(super) async fn build(body: &Body, boundary: u128) -> Result<Built, Cause> {
                 length,
             })
         }
+    }
+}
+
+fn whole(bytes: &Bytes, content_type: &str) -> Built {
+    Built {
+        body: reqwest::Body::from(bytes.clone()),
+        content_type: Some(content_type.to_owned()),
+        length: bytes.len() as u64,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is sent, what comes back, and how the two are understood.
 
+use super::client::NoCredential;
+use super::wire::ProxyTrouble;
 use crate::text;
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -35,6 +37,8 @@ pub enum Body {
     Empty,
     /// JSON, already written.
     Json(Bytes),
+    /// `application/x-www-form-urlencoded`, already written.
+    Form(Bytes),
     /// `multipart/form-data`.
     Multipart(Vec<Part>),
 }
@@ -204,9 +208,12 @@ pub enum Cause {
     /// A local file could not be read while it was sent.
     #[error("the local file cannot be read ({0})")]
     LocalFile(String),
-    /// No new credential could be had.
-    #[error("{0}")]
-    Login(String),
+    /// The proxy did not let the connection pass: the request certainly did not arrive. Proxy, and what went wrong.
+    #[error("the proxy `{0}` {1}")]
+    Proxy(String, ProxyTrouble),
+    /// No credential could be had.
+    #[error("{}", .0.problem.message)]
+    Login(NoCredential),
     /// The answer is longer than this many bytes, which is more than the client takes into memory.
     #[error("the answer is longer than {0} bytes")]
     TooLong(usize),

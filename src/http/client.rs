@@ -5,7 +5,8 @@ use super::body;
 use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
 use super::limits::{Lane, Limits, Turn};
 use super::patience;
-use super::wire::Wire;
+use super::wire::{ProxyTrouble, Wire};
+use crate::problem::Problem;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -14,16 +15,39 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// The future of [`Authorize::sign`].
-pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<reqwest::header::HeaderMap, String>> + Send + 'a>>;
+pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<reqwest::header::HeaderMap, NoCredential>> + Send + 'a>>;
+
+/// Why a request cannot be signed.
+#[derive(Clone, Debug)]
+pub struct NoCredential {
+    /// What is wrong, for the log.
+    pub problem: Box<Problem>,
+    /// Whether it is a passing trouble, so that signing may succeed later.
+    pub passing: bool,
+}
 
 /// Signs requests. Called for each attempt, while it holds its place in the limiter: signing must not send calls through
-/// the client that it signs for.
+/// the client that it signs for. It may send them through a [sibling](Client::sibling), which has limits of its own.
 pub trait Authorize: Send + Sync {
     /// The header fields that a request must carry, marked sensitive. An error is the whole reason why there are none.
     fn sign(&self) -> Signing<'_>;
 
-    /// The server refused what [`Authorize::sign`] gave last. Whether signing anew could help: a fixed token says no.
-    fn refused(&self) -> bool;
+    /// The server refused `given`, which [`Authorize::sign`] gave for the request. Whether signing anew could help: a
+    /// fixed token says no.
+    fn refused(&self, given: &reqwest::header::HeaderMap) -> bool;
+}
+
+/// Signs nothing.
+pub struct Unsigned;
+
+impl Authorize for Unsigned {
+    fn sign(&self) -> Signing<'_> {
+        Box::pin(async { Ok(reqwest::header::HeaderMap::new()) })
+    }
+
+    fn refused(&self, _: &reqwest::header::HeaderMap) -> bool {
+        false
+    }
 }
 
 /// How a client behaves.
@@ -65,10 +89,15 @@ pub struct Client {
 }
 
 struct Shared {
-    options: Options,
-    wire: Arc<dyn Wire>,
+    host: Arc<Host>,
     authorize: Arc<dyn Authorize>,
     limits: Limits,
+}
+
+/// What clients of one host share, whatever they sign with.
+struct Host {
+    options: Options,
+    wire: Arc<dyn Wire>,
     random: Mutex<fastrand::Rng>,
     /// Whether the host ever answered: then its name is right, and trouble with it is a passing one.
     host_known: AtomicBool,
@@ -82,18 +111,32 @@ impl Client {
     pub fn new(options: Options, wire: Arc<dyn Wire>, authorize: Arc<dyn Authorize>) -> Client {
         let deadline = options.deadline;
         let random = Mutex::new(fastrand::Rng::with_seed(options.seed));
-        let shared = Shared {
+        let host = Host {
             options,
             wire,
-            authorize,
-            limits: Limits::new(),
             random,
             host_known: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             repetitions: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
         };
-        Client { shared: Arc::new(shared), deadline }
+        Client::of(Arc::new(host), authorize, deadline)
+    }
+
+    fn of(host: Arc<Host>, authorize: Arc<dyn Authorize>, deadline: Instant) -> Client {
+        Client { shared: Arc::new(Shared { host, authorize, limits: Limits::new() }), deadline }
+    }
+
+    /// A client to the same host that signs with something else. It has limits of its own; what it sends is counted
+    /// together with this one's.
+    #[must_use]
+    pub fn sibling(&self, authorize: Arc<dyn Authorize>) -> Client {
+        Client::of(Arc::clone(&self.shared.host), authorize, self.deadline)
+    }
+
+    /// Scheme and authority of the host.
+    pub fn base(&self) -> &url::Url {
+        &self.shared.host.options.base
     }
 
     /// The same client with another deadline: what must still be done after the first one has passed.
@@ -105,9 +148,9 @@ impl Client {
     /// What was sent so far, by all clones.
     pub fn stats(&self) -> Stats {
         Stats {
-            requests: self.shared.requests.load(Relaxed),
-            repetitions: self.shared.repetitions.load(Relaxed),
-            throttled: self.shared.throttled.load(Relaxed),
+            requests: self.shared.host.requests.load(Relaxed),
+            repetitions: self.shared.host.repetitions.load(Relaxed),
+            throttled: self.shared.host.throttled.load(Relaxed),
         }
     }
 
@@ -117,13 +160,14 @@ impl Client {
     /// [`Verdict::LoginAgain`]. After an uncertain end (a broken connection, no answer in time,
     /// [`Verdict::RetryUncertain`], the deadline) [`Repeat`] decides.
     pub async fn send(&self, call: &Call, classify: impl Fn(&Answer) -> Verdict) -> Result<Answer, Failure> {
+        let host = &self.shared.host;
         let lane = self.shared.limits.lane(call.class);
         let memory = body::memory(&call.body);
-        let mut course = Course::new(call, self.shared.options.patience);
+        let mut course = Course::new(call, host.options.patience);
         loop {
             let patience = course.patience.saturating_sub(course.borne());
             let time = self.deadline.saturating_duration_since(Instant::now());
-            let turn = lane.turn(memory, patience.min(time), &self.shared.random);
+            let turn = lane.turn(memory, patience.min(time), &host.random);
             let turn = match timeout_at(self.deadline, turn).await {
                 Ok(Err(pause)) => return Err(course.exhausted(Cause::Throttled(pause), time <= patience)),
                 Ok(Ok(turn)) if Instant::now() < self.deadline => turn,
@@ -136,9 +180,9 @@ impl Client {
                 Ok(Ok(credentials)) => credentials,
             };
 
-            let (cause, had_effect) = match self.attempt(call, credentials, &mut course).await {
+            let (cause, had_effect) = match self.attempt(call, credentials.clone(), &mut course).await {
                 Err(cause) => {
-                    let certain = matches!(cause, Cause::Name(_) | Cause::Connect(_));
+                    let certain = matches!(cause, Cause::Name(_) | Cause::Connect(_) | Cause::Proxy(..));
                     (cause, if certain { Effect::None } else { Effect::Unknown })
                 }
                 Ok(answer) => {
@@ -148,7 +192,7 @@ impl Client {
                         Verdict::Accept => return Ok(answer),
                         Verdict::Fail => return Err(Failure::Refused(answer)),
                         Verdict::LoginAgain => {
-                            if course.signed_anew || !self.shared.authorize.refused() {
+                            if course.signed_anew || !self.shared.authorize.refused(&credentials) {
                                 return Err(Failure::Refused(answer));
                             }
                             course.signed_anew = true;
@@ -184,17 +228,17 @@ impl Client {
         credentials: reqwest::header::HeaderMap,
         course: &mut Course,
     ) -> Result<Answer, Cause> {
-        let shared = &self.shared;
-        let boundary = shared.random().u128(..);
+        let host = &*self.shared.host;
+        let boundary = host.random().u128(..);
         course.attempts += 1;
         let started = Instant::now();
         course.first.get_or_insert(started);
         let told = (Arc::clone(&course.request), course.attempts);
         let sending = async {
-            let prepared = attempt::prepare(&shared.options, call, credentials, boundary).await?;
-            shared.requests.fetch_add(1, Relaxed);
-            shared.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
-            attempt::send(&*shared.wire, &shared.options, prepared, told).await
+            let prepared = attempt::prepare(&host.options, call, credentials, boundary).await?;
+            host.requests.fetch_add(1, Relaxed);
+            host.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
+            attempt::send(&*host.wire, &host.options, prepared, told).await
         };
         let end = match timeout_at(self.deadline, sending).await {
             Ok(end) => end,
@@ -203,7 +247,7 @@ impl Client {
         let milliseconds = started.elapsed().as_millis() as u64;
         match &end {
             Ok(answer) => {
-                shared.host_known.store(true, Relaxed);
+                host.host_known.store(true, Relaxed);
                 let request_id = answer.request_id();
                 let (status, bytes) = (answer.status, answer.body.len());
                 tracing::debug!(
@@ -227,7 +271,7 @@ impl Client {
     fn note(&self, lane: &Lane, turn: &Turn, answer: &Answer, course: &mut Course) {
         course.gate = Duration::ZERO;
         if answer.status == 429 {
-            self.shared.throttled.fetch_add(1, Relaxed);
+            self.shared.host.throttled.fetch_add(1, Relaxed);
             course.gate = lane.throttled(turn, answer.retry_after());
         } else {
             lane.passed(turn);
@@ -236,11 +280,18 @@ impl Client {
 
     /// Waits before the next attempt, or says why there is none.
     async fn pause(&self, cause: Cause, course: &mut Course) -> Result<(), Failure> {
-        let shared = &self.shared;
-        let host_known = shared.host_known.load(Relaxed);
+        let host = &*self.shared.host;
+        let host_known = host.host_known.load(Relaxed);
         let limit = match cause {
             Cause::Name(_) => patience::with_name(course.patience, host_known),
             Cause::Connect(_) => patience::with_connection(course.patience, host_known),
+            Cause::Proxy(_, ref trouble) => match trouble {
+                ProxyTrouble::Name(_) => patience::with_name(course.patience, host_known),
+                ProxyTrouble::Connect(_) => patience::with_connection(course.patience, host_known),
+                // It was heard: what it said counts, unless it has let us pass before.
+                _ if host_known => course.patience,
+                _ => Duration::ZERO,
+            },
             _ => course.patience,
         };
         course.failures += 1;
@@ -250,11 +301,11 @@ impl Client {
         };
         // After a 429 the wait is the gate's, which all of the class share; here it only counts against the patience.
         let throttled = matches!(&cause, Cause::Answer(answer) if answer.status == 429);
-        let wait = if throttled { course.gate } else { patience::wait(course.failures, asked, &mut shared.random()) };
+        let wait = if throttled { course.gate } else { patience::wait(course.failures, asked, &mut host.random()) };
         let time = self.deadline.saturating_duration_since(Instant::now());
         if !time.is_zero() && course.borne().saturating_add(wait) > limit {
-            let unknown_name = matches!(cause, Cause::Name(_)) && !host_known;
-            return Err(if unknown_name { course.fatal(cause) } else { course.exhausted(cause, false) });
+            let unknown = matches!(cause, Cause::Name(_) | Cause::Proxy(..)) && !host_known;
+            return Err(if unknown { course.fatal(cause) } else { course.exhausted(cause, false) });
         }
         if time <= wait {
             return Err(course.exhausted(cause, true));
@@ -269,7 +320,7 @@ impl Client {
     }
 }
 
-impl Shared {
+impl Host {
     fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
         self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,11 +10,13 @@ mod client;
 mod limits;
 mod network;
 mod patience;
+mod proxy;
 mod wire;
 
 pub use call::{Answer, Body, Call, Cause, Class, Failure, Part, PartContent, Repeat, Verdict};
-pub use client::{Authorize, Client, Options, Signing, Stats};
-pub use network::Network;
-pub use wire::{Wire, WireError};
+pub use client::{Authorize, Client, NoCredential, Options, Signing, Stats, Unsigned};
+pub use network::{Network, NetworkOptions};
+pub use proxy::Proxy;
+pub use wire::{ProxyTrouble, Wire, WireError};
 
 pub use reqwest::{Method, header};

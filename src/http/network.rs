@@ -1,6 +1,8 @@
 //! The real network.
 
+use super::proxy::{Proxy, Route};
 use super::wire::{Wire, WireError};
+use rustls::pki_types::CertificateDer;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -19,33 +21,49 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// turns out to be closed before the first byte was written; such a request was never sent.)
 pub struct Network {
     client: reqwest::Client,
+    route: Option<Route>,
+}
+
+/// How the network is used. Nothing else decides it: the environment is not looked at.
+#[derive(Clone, Debug)]
+pub struct NetworkOptions {
+    /// How long a connection may take: name resolution, proxy, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Certificates of authorities that are trusted beside the built-in ones.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// The proxy for encrypted connections.
+    pub proxy: Option<Proxy>,
 }
 
 impl Network {
-    /// Makes the connection pool: rustls with the roots in the binary, HTTP/1.1, no redirects, no proxy but the given.
-    ///
-    /// `connect_timeout` covers name resolution, TCP and TLS together. The error is the reason in one line.
-    pub fn new(connect_timeout: Duration) -> Result<Network, String> {
+    /// Makes the connection pool: rustls with the roots in the binary and those given, HTTP/1.1, no redirects, no proxy
+    /// but the given. The error is the reason in one line.
+    pub fn new(options: &NetworkOptions) -> Result<Network, String> {
+        Network::build(options).map_err(|error| error.to_string())
+    }
+
+    fn build(options: &NetworkOptions) -> Result<Network, WireError> {
         choose_cryptography();
         let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
             .iter()
+            .chain(&options.authorities)
             .map(|root| reqwest::Certificate::from_der(root))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| WireError::from(error).to_string())?;
-        let client = reqwest::Client::builder()
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut builder = reqwest::Client::builder()
             .tls_certs_only(roots)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
-            .connect_timeout(connect_timeout)
+            .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(IDLE)
             .tcp_keepalive(KEEPALIVE)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| WireError::from(error).to_string())?;
-        Ok(Network { client })
+            .tcp_nodelay(true);
+        if let Some(proxy) = &options.proxy {
+            builder = builder.proxy(proxy.to_reqwest()?);
+        }
+        Ok(Network { client: builder.build()?, route: options.proxy.as_ref().map(Proxy::route) })
     }
 }
 
@@ -54,7 +72,13 @@ impl Wire for Network {
         &'a self,
         request: reqwest::Request,
     ) -> Pin<Box<dyn Future<Output = Result<reqwest::Response, WireError>> + Send + 'a>> {
-        Box::pin(async move { self.client.execute(request).await.map_err(WireError::from) })
+        let proxy = self.route.as_ref().and_then(|route| route.of(request.url()));
+        Box::pin(async move {
+            self.client.execute(request).await.map_err(|error| match proxy {
+                Some(proxy) => WireError::through(proxy, error),
+                None => WireError::from(error),
+            })
+        })
     }
 }
 

@@ -27,12 +27,65 @@ pub enum WireError {
     /// The TLS handshake failed.
     #[error("{0}")]
     Tls(String),
+    /// The proxy, as host and port, did not let the connection pass.
+    #[error("the proxy `{0}` {1}")]
+    Proxy(String, ProxyTrouble),
     /// The connection broke after the request was at least partly sent.
     #[error("{0}")]
     Broken(String),
     /// The body could not be read from disk.
     #[error("{0}")]
     LocalFile(String),
+}
+
+/// What went wrong with a proxy.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProxyTrouble {
+    /// Its name does not resolve.
+    #[error("has a name that cannot be resolved ({0})")]
+    Name(String),
+    /// No connection to it.
+    #[error("cannot be reached ({0})")]
+    Connect(String),
+    /// The TLS handshake with it failed.
+    #[error("cannot be reached over TLS ({0})")]
+    Tls(String),
+    /// It asks for a user and a password, or does not take those it was given.
+    #[error("asks for a log-in (status 407)")]
+    Login,
+    /// It answered, but opened no way to the host: it may not want to, or may not reach it either.
+    #[error("opens no connection to the host")]
+    Refused,
+    /// It hung up, or its answer is no HTTP.
+    #[error("broke off ({0})")]
+    Broken(String),
+}
+
+impl WireError {
+    /// Sorts an error of a request that went through `proxy`.
+    pub(super) fn through(proxy: &str, error: reqwest::Error) -> WireError {
+        // The tunnel's own error type is not public; its words are its interface.
+        const TUNNEL: &str = "tunnel error: ";
+        let tunnel =
+            links(&error).map(ToString::to_string).find_map(|text| text.strip_prefix(TUNNEL).map(str::to_owned));
+        let Some(tunnel) = tunnel else {
+            return match WireError::from(error) {
+                WireError::Connect(text) => WireError::Connect(format!("{text}, through the proxy `{proxy}`")),
+                other => other,
+            };
+        };
+        let trouble = match tunnel.as_str() {
+            "proxy authorization required" => ProxyTrouble::Login,
+            "unsuccessful" => ProxyTrouble::Refused,
+            "failed to create underlying connection" => match WireError::from(error) {
+                WireError::Name(text) => ProxyTrouble::Name(text),
+                WireError::Tls(text) => ProxyTrouble::Tls(text),
+                other => ProxyTrouble::Connect(other.to_string()),
+            },
+            _ => ProxyTrouble::Broken(WireError::from(error).to_string()),
+        };
+        WireError::Proxy(proxy.to_owned(), trouble)
+    }
 }
 
 impl From<reqwest::Error> for WireError {

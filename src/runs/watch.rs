@@ -4,7 +4,7 @@ use super::Context;
 use super::explain;
 use super::trigger::Triggered;
 use super::verdict::{Class, End, Judgement, judge, judge_disputed};
-use crate::databricks::error::{Error, Meaning};
+use crate::databricks::error::Error;
 use crate::databricks::runs::{Run, TaskRun};
 use crate::event::{Ending, Event, RunEnd};
 use crate::exit::Exit;
@@ -190,7 +190,7 @@ impl Watch<'_> {
             return Ok(());
         }
         let mut problem = error.problem().at(format!("run {}", self.triggered.label.id));
-        if matches!(error.meaning(), Some(Meaning::InvalidToken | Meaning::Unauthenticated)) {
+        if error.is_lost_identity() {
             problem.code = Code::IdentityLost;
         }
         let message = "cannot be watched any longer, and may go on".to_owned();

@@ -1,14 +1,17 @@
 //! What the user typed, turned into what the program uses: `RawVariables` → [`Settings`], every problem at once.
 
+mod authorities;
 mod choices;
 mod custody;
 mod destination;
 mod echo;
 mod folder;
 mod host;
+mod login;
 mod near_miss;
 mod parse;
 mod path;
+mod proxy;
 mod raw;
 mod reader;
 mod target;
@@ -22,6 +25,7 @@ pub use variables::{Fallback, Kind, Need, Split, VARIABLES, Variable};
 use crate::pipeline::{Environment, Pipeline};
 use crate::problem::Problem;
 use crate::secrets::Secret;
+use rustls::pki_types::CertificateDer;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +38,10 @@ pub struct Settings {
     pub host: url::Url,
     /// The way to log in.
     pub login: Login,
+    /// Certificates, in DER form, of authorities that are trusted beside the built-in ones.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// The proxy on the way to Databricks.
+    pub proxy: Option<Proxy>,
     /// What is deployed to: names the default path.
     pub target: Option<String>,
     /// Where the tree goes; `None` means `/Workspace/Users/<me>/<repository>/<target>`.
@@ -76,6 +84,24 @@ pub enum Action {
 pub enum Login {
     /// A personal access token.
     Token(Secret),
+    /// OAuth machine-to-machine.
+    OauthM2m {
+        /// The application id of the service principal.
+        client_id: String,
+        /// An OAuth secret of it.
+        secret: Secret,
+    },
+}
+
+/// A proxy.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Scheme, host and port.
+    pub url: url::Url,
+    /// User and password, decoded.
+    pub login: Option<(String, Secret)>,
+    /// The hosts that are reached without it, separated by commas.
+    pub except: String,
 }
 
 /// The local side of a deploy.

@@ -70,7 +70,7 @@ fn is_taken(name: &str) -> bool {
     let whole = item_of(name).unwrap_or(name);
     VARIABLES.iter().any(|variable| variable.name == name || (variable.name == whole && variable.takes_several()))
         || LATER.contains(&whole)
-        || matches!(upper.as_str(), "HTTPS_PROXY" | "NO_PROXY")
+        || matches!(upper.as_str(), "HTTPS_PROXY" | "NO_PROXY" | "HTTP_PROXY")
         || name.starts_with("BITBUCKET_")
 }
 

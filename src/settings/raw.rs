@@ -49,12 +49,25 @@ fn value(
     warnings: &mut Vec<Problem>,
 ) -> Result<Option<String>, Problem> {
     let name = variable.name;
-    let not_unicode = |given: &&String| *given == name || (variable.takes_several() && item_of(given) == Some(name));
+    let not_unicode = |given: &&String| {
+        *given == name
+            || variable.lower_case().is_some_and(|lower| **given == lower)
+            || (variable.takes_several() && item_of(given) == Some(name))
+    };
     if let Some(given) = environment.not_unicode.iter().find(not_unicode) {
         return Err(Problem::new(Code::NotUnicode, format!("the value of `{given}` is not UTF-8"))
             .hint("save the variable again as plain text"));
     }
-    let own = environment.get(name).map(|value| {
+    let lower_case = variable.lower_case();
+    let lower = lower_case.as_deref().and_then(|lower| environment.get(lower));
+    if let (Some(upper), Some(lower)) = (environment.get(name), lower)
+        && upper.trim() != lower.trim()
+    {
+        let message = format!("`{}` is set to something else, which is not used", name.to_ascii_lowercase());
+        let hint = "leave one of the two out";
+        warnings.push(Problem::new(Code::ConflictingVariables, message).at(name).hint(hint));
+    }
+    let own = environment.get(name).or(lower).map(|value| {
         // Blanks around a secret are told of where the secret is judged; anywhere else they mean nothing.
         if variable.is_secret() { value.to_owned() } else { value.trim().to_owned() }
     });
@@ -130,8 +143,7 @@ fn counted<'e>(name: &str, count: &str, items: &BTreeMap<usize, &'e str>) -> Res
 /// A word on a variable that a later version understands; silence would be taken for consent.
 fn later(environment: &Environment, name: &str) -> Option<Problem> {
     let count = environment.get(&format!("{name}_COUNT")).filter(|count| count.trim() != "0");
-    let lower = if name.ends_with("_PROXY") { environment.get(&name.to_ascii_lowercase()) } else { None };
-    environment.get(name).or(count).or(lower)?;
+    environment.get(name).or(count)?;
     Some(
         Problem::new(Code::NoEffect, format!("has no effect: version {VERSION} does not know it"))
             .at(name)

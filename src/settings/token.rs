@@ -1,4 +1,4 @@
-//! `DATABRICKS_TOKEN`.
+//! `DATABRICKS_TOKEN` and `DATABRICKS_CLIENT_SECRET`.
 
 use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
@@ -6,8 +6,43 @@ use crate::secrets::Secret;
 /// Takes a token into custody, or says what is wrong with it without showing any of it. Databricks accepts personal
 /// access tokens and OAuth access tokens (JWTs) in the same place, so anything that may be one is accepted.
 pub(super) fn token(text: &str) -> Result<Secret, Problem> {
-    let wrong = |message: &str, hint: &str| Err(Problem::new(Code::InvalidValue, message).hint(hint));
     const CREATE: &str = "create a personal access token in Databricks and store it as a secured variable";
+    plain(text, CREATE)?;
+    if text.starts_with("dose") && text.len() >= 36 {
+        return Err(wrong(
+            "an OAuth secret, which belongs to a client id and is not a token",
+            "put it into `DATABRICKS_CLIENT_SECRET`, beside `DATABRICKS_CLIENT_ID`",
+        ));
+    }
+    if is_uuid(text) {
+        return Err(wrong("an id, not a token", CREATE));
+    }
+    Ok(Secret::new(text))
+}
+
+/// Takes the OAuth secret of a service principal into custody. Those that Databricks makes start with `dose`; others
+/// are accepted, since no document promises it.
+pub(super) fn oauth_secret(text: &str) -> Result<Secret, Problem> {
+    const CREATE: &str =
+        "create an OAuth secret of the service principal in Databricks and store it as a secured variable";
+    plain(text, CREATE)?;
+    if text.starts_with("dapi") {
+        let hint = "put it into `DATABRICKS_TOKEN`, and leave `DATABRICKS_CLIENT_ID` out";
+        return Err(wrong("a personal access token, not an OAuth secret", hint));
+    }
+    if is_uuid(text) {
+        return Err(wrong("an id, not a secret", CREATE));
+    }
+    Ok(Secret::new(text))
+}
+
+fn wrong(message: &str, hint: &str) -> Problem {
+    Problem::new(Code::InvalidValue, message).hint(hint)
+}
+
+/// What is true of every secret that Databricks makes.
+fn plain(text: &str, create: &str) -> Result<(), Problem> {
+    let wrong = |message: &str, hint: &str| Err(wrong(message, hint));
     let starts = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     if starts("bearer ") || starts("basic ") {
         return wrong("starts with an authorization scheme", "leave `Bearer` out: the value is the token alone");
@@ -25,22 +60,16 @@ pub(super) fn token(text: &str) -> Result<Secret, Problem> {
         return wrong("has quotes inside", "copy the token again, in one piece");
     }
     if text.starts_with("ATCTT") || text.starts_with("ATATT") || text.starts_with("ATBB") {
-        return wrong("a token of Bitbucket or Atlassian, not of Databricks", CREATE);
-    }
-    if text.starts_with("dose") && text.len() >= 36 {
-        return wrong("an OAuth secret, which belongs to a client id and is not a token", CREATE);
+        return wrong("a token of Bitbucket or Atlassian, not of Databricks", create);
     }
     if starts("https://") || starts("http://") {
         return wrong("an address, not a token", "the address goes into `DATABRICKS_HOST`");
     }
-    if is_uuid(text) {
-        return wrong("an id, not a token", CREATE);
-    }
-    Ok(Secret::new(text))
+    Ok(())
 }
 
 /// The shape of a service principal's application id.
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.char_indices().all(|(index, character)| match index {
             8 | 13 | 18 | 23 => character == '-',

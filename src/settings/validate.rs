@@ -1,16 +1,18 @@
 //! From `RawVariables` to [`Settings`]: each variable by itself, then what they must be to one another.
 
+use super::authorities::authorities;
 use super::custody::secrets;
 use super::destination::destination;
 use super::folder::{self, Place};
 use super::host::host;
+use super::login::login;
 use super::near_miss;
+use super::proxy::{proxy, useless_proxies};
 use super::raw;
 use super::reader::{Broken, Read, Reader};
 use super::target;
-use super::token::token;
 use super::variables::{Given, RawVariables, VARIABLES};
-use super::{Action, Files, Login, OnTimeout, Reading, Settings};
+use super::{Action, Files, OnTimeout, Reading, Settings};
 use crate::pipeline::{Environment, Pipeline};
 use crate::problem::{Code, Problem};
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     let mut reader = Reader::new(&mut raw, &secrets);
     reader.warnings.extend(near_miss::warnings(environment));
     let place = Place::find(environment, pipeline);
+    reader.warnings.extend(useless_proxies(environment));
     let settings = settings(&mut reader, &raw.variables, pipeline, place);
     let Reader { mut problems, mut warnings, .. } = reader;
     problems.sort_by_key(in_order_of_the_table);
@@ -48,7 +51,9 @@ fn in_order_of_the_table(problem: &Problem) -> usize {
 fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, place: Place) -> Read<Settings> {
     // Nothing here returns early: every problem is told at once.
     let host = address(reader, raw.databricks_host());
-    let login = login(reader, raw.databricks_token());
+    let login = login(reader, raw);
+    let authorities = reader.parsed(raw.ca_bundle(), |text, echo| authorities(text, &place.working_directory, echo));
+    let proxy = proxy(reader, raw);
     let action = reader.choice::<Action>(raw.action());
     let chosen = reader.parsed(raw.target(), target::explicit);
     let workspace_path = reader.parsed(raw.workspace_path(), destination);
@@ -111,6 +116,8 @@ fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, pl
         action: action?,
         host: host?,
         login: login?,
+        authorities: authorities?.unwrap_or_default(),
+        proxy: proxy?,
         target: target?,
         workspace_path: workspace_path?,
         files,
@@ -137,19 +144,7 @@ fn address(reader: &mut Reader<'_>, given: Given<'_>) -> Read<url::Url> {
     Ok(address.url)
 }
 
-fn login(reader: &mut Reader<'_>, given: Given<'_>) -> Read<Login> {
-    let Some(text) = reader.text(given)? else { return missing(reader, given) };
-    if text.trim() != text {
-        let message = "has blanks or line breaks around it, which are left out";
-        reader.warn(given, Problem::new(Code::NoEffect, message).hint("store the variable again without them"));
-    }
-    match token(text.trim()) {
-        Ok(token) => Ok(Login::Token(token)),
-        Err(problem) => reader.fail(given, problem),
-    }
-}
-
-fn missing<T>(reader: &mut Reader<'_>, given: Given<'_>) -> Read<T> {
+pub(super) fn missing<T>(reader: &mut Reader<'_>, given: Given<'_>) -> Read<T> {
     let name = given.variable.name;
     let problem = Problem::new(Code::MissingVariable, "not set, or blank").hint(format!(
         "define it as a repository, workspace or deployment variable and hand it over by `{name}: ${name}`; a \

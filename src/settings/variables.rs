@@ -33,6 +33,11 @@ impl Variable {
         matches!(self.kind, Kind::List(_) | Kind::Map)
     }
 
+    /// The other spelling that programs give its name, where there is one.
+    pub fn lower_case(&self) -> Option<String> {
+        matches!(self.name, "HTTPS_PROXY" | "NO_PROXY").then(|| self.name.to_ascii_lowercase())
+    }
+
     /// The value that counts where none is given, where that is a fixed text.
     pub fn default_value(&self) -> Option<&'static str> {
         match self.default {
@@ -51,6 +56,8 @@ pub enum Kind {
     Secret,
     /// An address.
     Url,
+    /// The address of a proxy, which may hold a password. Its lower-case name is known, too.
+    Proxy,
     /// A YAML 1.1 boolean, `1` or `0`.
     Boolean,
     /// `90s`, `15m`, `1h30m`; a bare number is in seconds.
@@ -149,8 +156,21 @@ variables! {
     "Connection" {
         databricks_host "DATABRICKS_HOST" Kind::Url, Required, Fallback::Context,
             "Address of the Databricks workspace, for example `https://dbc-1234.cloud.databricks.com`.";
-        databricks_token "DATABRICKS_TOKEN" Kind::Secret, Required, Fallback::Context,
-            "Personal access token of a user or a service principal; define it as a secured variable.";
+        databricks_client_id "DATABRICKS_CLIENT_ID" Kind::Text, Optional, Fallback::Context,
+            "Application id (a UUID) of the service principal that logs in by OAuth.";
+        databricks_client_secret "DATABRICKS_CLIENT_SECRET" Kind::Secret, Optional, Fallback::Context,
+            "OAuth secret of that service principal; define it as a secured variable.";
+        databricks_token "DATABRICKS_TOKEN" Kind::Secret, Optional, Fallback::Context,
+            "Personal access token of a user or a service principal, in place of the two above; define it as a secured \
+             variable.";
+        ca_bundle "CA_BUNDLE" Kind::Text, Optional, Fallback::Nothing,
+            "Certificates of private authorities to trust beside the built-in ones: a PEM file, relative to the step's \
+             working directory, or the PEM text itself.";
+        https_proxy "HTTPS_PROXY" Kind::Proxy, Optional, Fallback::Nothing,
+            "Address of the proxy on the way to Databricks, for example `http://proxy.example.com:3128`; with a password in \
+             it, define it as a secured variable.";
+        no_proxy "NO_PROXY" Kind::Text, Optional, Fallback::Nothing,
+            "Hosts that are reached without the proxy, separated by commas; `example.com` stands for all below it, too.";
     }
     "Target" {
         target "TARGET" Kind::Text, Optional,
@@ -211,8 +231,6 @@ pub(super) fn find(name: &str) -> Option<&'static Variable> {
 
 /// Names that later versions give a meaning: they are not misspelt, but they have no effect yet.
 pub(super) const LATER: &[&str] = &[
-    "DATABRICKS_CLIENT_ID",
-    "DATABRICKS_CLIENT_SECRET",
     "DATABRICKS_AUTH_TYPE",
     "DATABRICKS_WORKSPACE_ID",
     "DATABRICKS_ACCOUNT_ID",
@@ -225,9 +243,6 @@ pub(super) const LATER: &[&str] = &[
     "ARM_CLIENT_SECRET",
     "ARM_ENVIRONMENT",
     "ALLOWED_HOSTS",
-    "CA_BUNDLE",
-    "HTTPS_PROXY",
-    "NO_PROXY",
     "PRUNE",
     "ON_DRIFT",
     "RELEASES",
@@ -247,7 +262,6 @@ pub(super) const LATER: &[&str] = &[
 /// Variables that hold a secret although this version has no use for them: they may be in the environment, and so in a
 /// file or an error text.
 pub(super) const OTHER_SECRETS: &[&str] = &[
-    "DATABRICKS_CLIENT_SECRET",
     "ARM_CLIENT_SECRET",
     "DATABRICKS_OIDC_TOKEN",
     "GIT_TOKEN",

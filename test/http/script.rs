@@ -1,8 +1,9 @@
 //! A wire in memory that plays a script, and clients over it.
 
 use databricks_deploy::http::{
-    Answer, Authorize, Body, Call, Class, Client, Options, Repeat, Signing, Verdict, Wire, WireError,
+    Answer, Authorize, Body, Call, Class, Client, NoCredential, Options, Repeat, Signing, Verdict, Wire, WireError,
 };
+use databricks_deploy::problem::{Code, Problem};
 use http_body_util::BodyExt;
 use std::future::Future;
 use std::pin::Pin;
@@ -138,7 +139,8 @@ impl Authorize for Signer {
     fn sign(&self) -> Signing<'_> {
         Box::pin(async move {
             if self.broken.load(SeqCst) {
-                return Err("the token server says no".to_owned());
+                let problem = Problem::new(Code::InvalidToken, "the token server says no");
+                return Err(NoCredential { problem: Box::new(problem), passing: false });
             }
             let number = self.signed.fetch_add(1, SeqCst);
             let value = format!("Bearer token-{number}").parse().unwrap();
@@ -146,7 +148,7 @@ impl Authorize for Signer {
         })
     }
 
-    fn refused(&self) -> bool {
+    fn refused(&self, _: &reqwest::header::HeaderMap) -> bool {
         self.can_renew.load(SeqCst)
     }
 }

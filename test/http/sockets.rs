@@ -2,7 +2,9 @@
 
 use super::script::{Signer, call, classify, options};
 use databricks_deploy::databricks::error::Error;
-use databricks_deploy::http::{Answer, Body, Call, Cause, Client, Failure, Network, Part, PartContent, Repeat};
+use databricks_deploy::http::{
+    Answer, Body, Call, Cause, Client, Failure, Network, NetworkOptions, Part, PartContent, Repeat,
+};
 use databricks_deploy::problem::Code;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -60,7 +62,8 @@ fn length(head: &[String]) -> usize {
 fn client_of(base: &str) -> Client {
     let options =
         databricks_deploy::http::Options { base: base.parse().unwrap(), patience: Duration::ZERO, ..options() };
-    let network = Network::new(options.connect_timeout).unwrap();
+    let connect_timeout = options.connect_timeout;
+    let network = Network::new(&NetworkOptions { connect_timeout, authorities: Vec::new(), proxy: None }).unwrap();
     Client::new(options, Arc::new(network), Arc::new(Signer::default()))
 }
 

@@ -238,3 +238,77 @@ fn an_address_from_the_browser_and_a_token_with_a_line_break() {
     ]));
     assert_golden_text("settings/pasted", &text);
 }
+
+#[test]
+fn ways_to_log_in() {
+    let (id, secret) = ("01234567-89ab-cdef-0123-456789abcdef", "dose00112233445566778899aabbccddeeff");
+    let token = "dapi00112233445566778899aabbccddeeff";
+    let mut text = String::new();
+    for (title, variables) in [
+        ("oauth", vec![("DATABRICKS_CLIENT_ID", id), ("DATABRICKS_CLIENT_SECRET", secret)]),
+        (
+            "oauth and a token",
+            vec![("DATABRICKS_CLIENT_ID", id), ("DATABRICKS_CLIENT_SECRET", secret), ("DATABRICKS_TOKEN", token)],
+        ),
+        ("an id alone", vec![("DATABRICKS_CLIENT_ID", id)]),
+        ("a secret alone", vec![("DATABRICKS_CLIENT_SECRET", secret)]),
+        ("an id and a token", vec![("DATABRICKS_CLIENT_ID", id), ("DATABRICKS_TOKEN", token)]),
+        ("a secret and a token", vec![("DATABRICKS_CLIENT_SECRET", secret), ("DATABRICKS_TOKEN", token)]),
+        ("the numeric id", vec![("DATABRICKS_CLIENT_ID", "1234567890"), ("DATABRICKS_CLIENT_SECRET", secret)]),
+        ("swapped", vec![("DATABRICKS_CLIENT_ID", secret), ("DATABRICKS_CLIENT_SECRET", id)]),
+        ("a token as secret", vec![("DATABRICKS_CLIENT_ID", id), ("DATABRICKS_CLIENT_SECRET", token)]),
+        ("a secret as token", vec![("DATABRICKS_TOKEN", secret)]),
+        (
+            "nobody resolved them",
+            vec![
+                ("DATABRICKS_CLIENT_ID", "$DATABRICKS_CLIENT_ID"),
+                ("DATABRICKS_CLIENT_SECRET", "$DATABRICKS_CLIENT_SECRET"),
+            ],
+        ),
+        ("a line break", vec![("DATABRICKS_CLIENT_ID", id), ("DATABRICKS_CLIENT_SECRET", "dose0011223344556677\n")]),
+    ] {
+        let all = [("DATABRICKS_HOST", "https://dbc-1234.cloud.databricks.com"), ("RUN", "nightly")];
+        let reading = Clone::new().read(all.into_iter().chain(variables));
+        text.push_str(&format!("# {title}\n{}\n", rendered(&reading)));
+    }
+    assert!(!text.contains("00112233"), "{text}");
+    assert_golden_text("settings/log-in", &text);
+}
+
+#[test]
+fn authorities_and_proxies() {
+    let clone = Clone::new();
+    let write = |name: &str, content: &str| std::fs::write(clone.path().join(name), content).unwrap();
+    let tls = databricks_sandbox::Tls::new(&[]).unwrap();
+    write("good.pem", &format!("some words\n{0}{0}", tls.ca_pem()));
+    write("empty.pem", "");
+    write("words.pem", "no certificate at all\n");
+    write("key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    write("cut.pem", tls.ca_pem().split_once("-----END").unwrap().0);
+    write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let mut text = String::new();
+    for (title, variables) in [
+        ("a good bundle", vec![("CA_BUNDLE", "good.pem")]),
+        ("the text itself", vec![("CA_BUNDLE", tls.ca_pem())]),
+        ("no such file", vec![("CA_BUNDLE", "bad.pem")]),
+        ("a folder", vec![("CA_BUNDLE", "notebooks")]),
+        ("an empty file", vec![("CA_BUNDLE", "empty.pem")]),
+        ("no PEM", vec![("CA_BUNDLE", "words.pem")]),
+        ("a key", vec![("CA_BUNDLE", "key.pem")]),
+        ("cut off", vec![("CA_BUNDLE", "cut.pem")]),
+        ("no certificate", vec![("CA_BUNDLE", "broken.pem")]),
+        ("lines without a frame", vec![("CA_BUNDLE", "MIIB\nAAAA")]),
+        ("a proxy", vec![("HTTPS_PROXY", "http://me:pass@proxy:3128"), ("NO_PROXY", "example.com")]),
+        ("both spellings", vec![("HTTPS_PROXY", "http://proxy:3128"), ("https_proxy", "http://other:3128")]),
+        ("the same in both", vec![("HTTPS_PROXY", "http://proxy:3128"), ("https_proxy", "http://proxy:3128")]),
+        ("no proxy at all", vec![("https_proxy", "socks5://proxy:1080")]),
+        ("a password in a wrong one", vec![("HTTPS_PROXY", "http://me:hunter2hunter2@proxy:port")]),
+        ("the other proxy", vec![("HTTP_PROXY", "http://proxy:3128")]),
+        ("the other proxy beside ours", vec![("http_proxy", "http://proxy:3128"), ("HTTPS_PROXY", "proxy:3128")]),
+    ] {
+        let reading = clone.read(CONNECTION.into_iter().chain([("RUN", "nightly")]).chain(variables));
+        text.push_str(&format!("# {title}\n{}\n", rendered(&reading)));
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_golden_text("settings/network", &text);
+}

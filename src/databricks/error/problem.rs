@@ -1,7 +1,7 @@
 //! What a reader is told: what happened, in the server's own words, and what to do about it.
 
 use super::{ApiError, Error, Meaning, Shape};
-use crate::http::{Cause, Failure};
+use crate::http::{Cause, Failure, ProxyTrouble};
 use crate::problem::{Code, Problem};
 use crate::text;
 
@@ -79,6 +79,8 @@ fn advice(error: &ApiError) -> (Code, String) {
 fn transport(failure: &Failure) -> Problem {
     match failure {
         Failure::Refused(answer) => ApiError::read(answer).problem(),
+        // It says itself what was asked of whom.
+        Failure::Fatal { cause: Cause::Login(reason), .. } => (*reason.problem).clone(),
         Failure::Fatal { request, cause } => of_cause(cause, format!("`{request}`: {cause}")),
         Failure::Uncertain { request, cause } => {
             let message = format!("`{request}` was sent, but how it ended is not known: {}", last_words(cause));
@@ -123,7 +125,8 @@ fn of_cause(cause: &Cause, message: String) -> Problem {
             (Code::HostUnreachable, "the network or a proxy on the way gave up: run again".to_owned())
         }
         Cause::LocalFile(_) => (Code::Unreadable, "nothing may change the files while they are deployed".to_owned()),
-        Cause::Login(_) => (Code::InvalidToken, "check the credential".to_owned()),
+        Cause::Proxy(_, trouble) => (Code::ProxyFailed, proxy_hint(trouble).to_owned()),
+        Cause::Login(reason) => (reason.problem.code, reason.problem.hint.clone().unwrap_or_default()),
         Cause::TooLong(_) => (Code::UnexpectedAnswer, "check `DATABRICKS_HOST`".to_owned()),
         Cause::Throttled(_) => (Code::RateLimited, "run again later, or run fewer pipelines at once".to_owned()),
         Cause::NoTime => time_is_up(),
@@ -132,12 +135,33 @@ fn of_cause(cause: &Cause, message: String) -> Problem {
     Problem::new(code, message).hint(hint)
 }
 
+/// What trouble with a proxy most likely comes from.
+fn proxy_hint(trouble: &ProxyTrouble) -> &'static str {
+    match trouble {
+        ProxyTrouble::Name(_) => "check `HTTPS_PROXY` for a typing error",
+        ProxyTrouble::Connect(_) | ProxyTrouble::Broken(_) => {
+            "check `HTTPS_PROXY`, and whether the network of this runner may reach the proxy"
+        }
+        ProxyTrouble::Tls(_) => {
+            "check `HTTPS_PROXY`: most proxies are reached by `http://`, also for encrypted connections; the certificate of \
+             a private authority goes into `CA_BUNDLE`"
+        }
+        ProxyTrouble::Login => {
+            "give user and password in `HTTPS_PROXY`, as `http://user:password@host:port`, in a secured variable; special \
+             characters of the password are percent-encoded"
+        }
+        ProxyTrouble::Refused => {
+            "the proxy may not allow the host, or not reach it: ask those who run it, or list the host in `NO_PROXY`"
+        }
+    }
+}
+
 /// What a failed handshake most likely comes from.
 fn tls_hint(text: &str) -> &'static str {
     let says = |word: &str| text.contains(word);
     if says("UnknownIssuer") {
-        "no authority that this pipe trusts vouches for the certificate: check `DATABRICKS_HOST`, and whether a proxy on \
-         the way opens TLS connections"
+        "no authority that this pipe trusts vouches for the certificate: check `DATABRICKS_HOST`; where a proxy on the way \
+         opens TLS connections, or the authority is a private one, give its certificate in `CA_BUNDLE`"
     } else if says("Expired") || says("expired") {
         "the host's certificate has expired, or this machine's clock is wrong"
     } else if says("not valid for name") || says("NotValidForName") {

@@ -5,9 +5,10 @@ use crate::errors::ApiError;
 use crate::faults::{Moment, Strike, Trouble};
 use crate::ids;
 use crate::limits;
+use crate::oauth;
 use crate::record::Authenticated;
 use crate::reply::Reply;
-use crate::request::{Ask, Payload, record_head, text_header};
+use crate::request::{Ask, Payload, origin, record_head, text_header};
 use crate::routes;
 use crate::sandbox::Sandbox;
 use axum::body::Body;
@@ -85,18 +86,31 @@ impl Sandbox {
         let mut state = self.state();
         let state = &mut *state;
         let record = &mut state.requests[number];
+        let authorization = text_header(&head.headers, "authorization");
+        let origin = origin(head, record.host.as_deref().unwrap_or_default());
+        if let Some(door) = oauth::door(&head.method, head.uri.path()) {
+            let now = state.clock.now();
+            if let Err(throttled) = limits::admit(&mut state.buckets, &head.method, head.uri.path(), now) {
+                return Reply::error(&ApiError::throttled(throttled.retry_after), request_id);
+            }
+            let knock = oauth::Knock { origin, authorization, payload, request_id };
+            let (reply, principal) = door(state, &knock);
+            if reply.status == StatusCode::NOT_IMPLEMENTED.as_u16() {
+                state.unknown_routes.push(state.requests[number].line());
+            }
+            state.requests[number].authorization =
+                knock.authorization.as_deref().map(|value| authenticated(value, principal));
+            return reply;
+        }
         let route = routes::find(&head.method, head.uri.path());
         if route.is_none() {
             state.unknown_routes.push(record.line());
         }
 
-        let authorization = text_header(&head.headers, "authorization");
-        let caller = state.principals.identify(authorization.as_deref(), request_id);
-        record.authorization = authorization.map(|value| Authenticated {
-            scheme: value.split(' ').next().unwrap_or_default().to_owned(),
-            principal: caller.as_ref().ok().map(|(_, principal)| principal.name.clone()),
-        });
-        let (host, query) = (record.host.clone().unwrap_or_default(), record.query.clone());
+        let caller = state.principals.identify(&state.oauth, authorization.as_deref(), request_id);
+        record.authorization = authorization
+            .map(|value| authenticated(&value, caller.as_ref().ok().map(|(_, principal)| principal.name.clone())));
+        let query = record.query.clone();
 
         let result = caller.and_then(|(caller_id, caller)| {
             if !caller.member {
@@ -117,7 +131,7 @@ impl Sandbox {
             let line = format!("{} {}", head.method, head.uri.path());
             let route = route.ok_or_else(|| ApiError::unknown_endpoint(&line))?;
             let path = head.uri.path().to_owned();
-            let ask = Ask { path, query, host, payload, caller_id, caller: Arc::clone(&caller) };
+            let ask = Ask { path, query, origin, payload, caller_id, caller: Arc::clone(&caller) };
             let answered = route(state, &ask);
             if let Err(refusal) = &answered
                 && refusal.status == StatusCode::NOT_IMPLEMENTED.as_u16()
@@ -128,6 +142,11 @@ impl Sandbox {
         });
         result.unwrap_or_else(|error| Reply::error(&error, request_id))
     }
+}
+
+/// What is recorded of an `Authorization` header.
+fn authenticated(authorization: &str, principal: Option<String>) -> Authenticated {
+    Authenticated { scheme: authorization.split(' ').next().unwrap_or_default().to_owned(), principal }
 }
 
 async fn pause(time: Duration) {

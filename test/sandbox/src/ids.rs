@@ -27,6 +27,20 @@ pub(crate) fn token() -> String {
     format!("dapi{:016x}{:016x}", half(), half())
 }
 
+/// An OAuth secret of a service principal: `dose` and 32 hexadecimal digits, another one each time.
+pub(crate) fn client_secret() -> String {
+    token().replacen("dapi", "dose", 1)
+}
+
+/// 256 bits that nobody can guess.
+pub(crate) fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for piece in bytes.chunks_mut(8) {
+        piece.copy_from_slice(&RandomState::new().hash_one(0_u8).to_le_bytes());
+    }
+    bytes
+}
+
 /// The id of the n-th request.
 pub(crate) fn request_id(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")

@@ -2,11 +2,12 @@
 
 use crate::errors::ApiError;
 use crate::ids;
+use crate::oauth::OAuth;
 use crate::workspace::path;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Whether a personal access token is good.
+/// Whether a personal access token, or an OAuth secret, is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenState {
     /// It is.
@@ -196,15 +197,22 @@ impl Principals {
         token
     }
 
+    /// The principal of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<(i64, Arc<Principal>)> {
+        self.known.iter().find(|(_, known)| known.name == name).map(|(id, known)| (*id, Arc::clone(known)))
+    }
+
     pub(crate) fn set_token_state(&mut self, name: &str, state: TokenState) {
         for (_, principal) in self.known.iter_mut().filter(|(_, principal)| principal.name == name) {
             Arc::make_mut(principal).token = state;
         }
     }
 
-    /// Finds out whom an `Authorization` header belongs to.
+    /// Finds out whom an `Authorization` header belongs to: a personal access token, or an access token that `oauth`
+    /// has issued.
     pub(crate) fn identify(
         &self,
+        oauth: &OAuth,
         authorization: Option<&str>,
         request_id: &str,
     ) -> Result<(i64, Arc<Principal>), ApiError> {
@@ -217,7 +225,12 @@ impl Principals {
         let known = self.tokens.get(credential).and_then(|index| self.known.get(*index));
         match known {
             Some((id, principal)) if principal.token == TokenState::Valid => Ok((*id, Arc::clone(principal))),
-            Some(_) | None => Err(ApiError::bad_token(request_id)),
+            Some(_) => Err(ApiError::bad_token(request_id)),
+            // That an access token which has run out is refused in the words for any bad token is not confirmed.
+            None => oauth
+                .holder(credential)
+                .and_then(|name| self.named(name))
+                .ok_or_else(|| ApiError::bad_token(request_id)),
         }
     }
 }

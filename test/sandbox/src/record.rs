@@ -45,6 +45,8 @@ pub struct Recorded {
     /// The body, if it is JSON. The `content` of an import is replaced by its length where it has over 4096
     /// characters.
     pub body: Option<Value>,
+    /// The fields, if the body is a form. Of those that may hold a secret only the length is kept.
+    pub form: Vec<(String, String)>,
     /// The parts, if the body is multipart.
     pub parts: Vec<PartRecord>,
     /// The status that was answered; `None` if there was no answer (yet).
@@ -72,6 +74,12 @@ impl Recorded {
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
         self.authorization.as_ref().and_then(|given| given.principal.as_deref())
+    }
+
+    /// The value of a form's field.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The text of a multipart field.

@@ -6,6 +6,7 @@ use crate::principals::Principal;
 use crate::record::Recorded;
 use axum::body::Body;
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
@@ -19,6 +20,8 @@ pub(crate) enum Payload {
     Empty,
     Json(Value),
     Parts(Vec<Part>),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, String)>),
     /// Neither, or broken.
     Other,
 }
@@ -38,6 +41,9 @@ impl Payload {
         if bytes.is_empty() {
             return Some(Payload::Empty);
         }
+        if content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+            return Some(Payload::Form(form_urlencoded::parse(&bytes).into_owned().collect()));
+        }
         Some(serde_json::from_slice(&bytes).map_or(Payload::Other, Payload::Json))
     }
 
@@ -54,6 +60,7 @@ impl Payload {
                 into.body = Some(Value::Object(shortened.collect()));
             }
             Payload::Json(value) => into.body = Some(value.clone()),
+            Payload::Form(fields) => into.form = fields.iter().map(recorded_field).collect(),
             Payload::Parts(parts) => into.parts = parts.iter().map(Part::record).collect(),
         }
     }
@@ -64,8 +71,8 @@ impl Payload {
 pub(crate) struct Ask {
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
-    /// The authority that the client called, for links.
-    pub(crate) host: String,
+    /// Scheme and authority that the client called, for links.
+    pub(crate) origin: String,
     pub(crate) payload: Payload,
     /// The numeric SCIM id of the caller.
     pub(crate) caller_id: i64,
@@ -101,7 +108,9 @@ impl Ask {
     pub(crate) fn json(&self) -> Result<Fields<'_>, ApiError> {
         match &self.payload {
             Payload::Json(Value::Object(fields)) => Ok(Fields(fields)),
-            Payload::Json(_) | Payload::Empty | Payload::Other | Payload::Parts(_) => Err(ApiError::malformed()),
+            Payload::Json(_) | Payload::Empty | Payload::Other | Payload::Parts(_) | Payload::Form(_) => {
+                Err(ApiError::malformed())
+            }
         }
     }
 }
@@ -163,6 +172,20 @@ pub(crate) fn missing(name: &str) -> ApiError {
     ApiError::invalid(format!("Missing required field: {name}"))
 }
 
+/// A field of a form as it is recorded: values are kept of those that cannot hold a secret only.
+fn recorded_field((name, value): &(String, String)) -> (String, String) {
+    const PUBLIC: [&str; 6] =
+        ["grant_type", "scope", "client_id", "subject_token_type", "requested_token_type", "assume_group"];
+    let shown = if PUBLIC.contains(&name.as_str()) { value.clone() } else { format!("<{} characters>", value.len()) };
+    (name.clone(), shown)
+}
+
+/// Scheme and authority that a request was sent to. In memory a request without scheme is taken for an encrypted one.
+pub(crate) fn origin(head: &Parts, host: &str) -> String {
+    let scheme = head.extensions.get::<Scheme>().or(head.uri.scheme()).map_or("https", Scheme::as_str);
+    format!("{scheme}://{host}")
+}
+
 /// A header field as text.
 pub(crate) fn text_header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -180,6 +203,7 @@ pub(crate) fn record_head(head: &Parts, at: i64) -> Recorded {
         content_type: text_header(&head.headers, "content-type"),
         authorization: None,
         body: None,
+        form: Vec::new(),
         parts: Vec::new(),
         status: None,
         fault: false,

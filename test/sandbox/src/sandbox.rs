@@ -5,6 +5,7 @@ use crate::faults::{Fault, Faults};
 use crate::ids::Ids;
 use crate::jobs::Jobs;
 use crate::limits::{Bucket, RateLimit};
+use crate::oauth::OAuth;
 use crate::principals::{Principal, Principals, TokenState};
 use crate::record::Recorded;
 use crate::runs::{Match, Run, Runs, Script, View};
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const FIRST_USER: &str = "ci@example.com";
 
@@ -52,6 +53,7 @@ impl Sandbox {
             ids: Ids::new(),
             workspace_id: 1_234_567_890_123_456,
             principals: Principals::default(),
+            oauth: OAuth::default(),
             tree: Tree::default(),
             jobs: Jobs::default(),
             runs: Runs::default(),
@@ -99,6 +101,38 @@ impl Sandbox {
     /// Changes the state of every token of a principal.
     pub fn set_token_state(&self, principal: &str, token: TokenState) {
         self.state().principals.set_token_state(principal, token);
+    }
+
+    /// Makes another OAuth secret for a service principal that was added, and returns it. Several are good at the same
+    /// time.
+    pub fn add_client_secret(&self, application_id: &str) -> String {
+        self.state().oauth.add_secret(application_id)
+    }
+
+    /// Changes the state of an OAuth secret. Access tokens that were issued for it stay good.
+    pub fn set_client_secret_state(&self, secret: &str, state: TokenState) {
+        self.state().oauth.set_secret_state(secret, state);
+    }
+
+    /// How long access tokens are good that are issued from now on, in tokio time; an hour at first.
+    pub fn set_access_token_lifetime(&self, lifetime: Duration) {
+        self.state().oauth.lifetime = lifetime;
+    }
+
+    /// Whether `expires_in` is sent as a string from now on, as some servers do.
+    pub fn send_expires_in_as_text(&self, as_text: bool) {
+        self.state().oauth.expires_in_as_text = as_text;
+    }
+
+    /// Revokes every access token that was issued so far.
+    pub fn revoke_access_tokens(&self) {
+        self.state().oauth.revoke_all();
+    }
+
+    /// Every access token that was issued so far, so that a test can look for it where it must not be.
+    #[must_use]
+    pub fn access_tokens(&self) -> Vec<String> {
+        self.state().oauth.issued()
     }
 
     /// Puts a notebook where it should be, with the folders above it, as if somebody had made it there: no request, no
@@ -201,7 +235,7 @@ impl Sandbox {
         let state = &mut *state;
         let now = state.clock.now();
         state.runs.advance(&state.tree, now);
-        let view = View { clock: &state.clock, host: "localhost", workspace_id: state.workspace_id, now };
+        let view = View { clock: &state.clock, origin: "https://localhost", workspace_id: state.workspace_id, now };
         let seen = state.runs.in_order().map(|run| Run {
             run_id: run.run_id,
             job_id: (!run.one_time).then_some(run.job_id),

@@ -1,8 +1,10 @@
 //! The sandbox behind a socket.
 
 use crate::sandbox::Sandbox;
+use crate::tls::Tls;
 use axum::body::Body;
 use http::Request;
+use http::uri::Scheme;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,10 +20,15 @@ use tokio::task::JoinSet;
 impl Sandbox {
     /// Serves over HTTP/1.1 with keep-alive until the future is dropped, which also closes every connection.
     pub fn serve(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
-        self.clone().accept(listener)
+        self.clone().accept(listener, None)
     }
 
-    async fn accept(self, listener: TcpListener) {
+    /// The same over TLS.
+    pub fn serve_tls(&self, listener: TcpListener, tls: &Tls) -> impl Future<Output = ()> + Send + 'static {
+        self.clone().accept(listener, Some(tls.clone()))
+    }
+
+    async fn accept(self, listener: TcpListener, tls: Option<Tls>) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -34,17 +41,31 @@ impl Sandbox {
                     // Answers are small; waiting to fill a packet would only add latency.
                     let _ = stream.set_nodelay(true);
                     self.state().connections += 1;
-                    connections.spawn(self.clone().converse(stream));
+                    let sandbox = self.clone();
+                    match tls.clone() {
+                        None => {
+                            connections.spawn(sandbox.converse(stream, Scheme::HTTP));
+                        }
+                        Some(tls) => {
+                            connections.spawn(async move {
+                                // Who does not trust the certificate hangs up in the handshake.
+                                if let Ok(stream) = tls.acceptor().accept(stream).await {
+                                    sandbox.converse(stream, Scheme::HTTPS).await;
+                                }
+                            });
+                        }
+                    }
                 }
                 Some(_) = connections.join_next() => {}
             }
         }
     }
 
-    /// One connection, over any stream, so that TLS fits in front.
-    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let service = service_fn(|request: Request<Incoming>| {
+    /// One connection, over any stream. The scheme travels with each request, for the links in the answers.
+    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin, scheme: Scheme) {
+        let service = service_fn(|mut request: Request<Incoming>| {
             let sandbox = self.clone();
+            request.extensions_mut().insert(scheme.clone());
             async move { sandbox.answer(request.map(Body::new)).await }
         });
         // hyper closes the connection without a byte when the service fails: that is what `Dropped` asks for.
@@ -60,6 +81,7 @@ impl Sandbox {
 pub struct Running {
     address: SocketAddr,
     sandbox: Sandbox,
+    tls: Option<Tls>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -71,28 +93,59 @@ impl Running {
     ///
     /// If no port can be opened, or no thread started.
     pub fn start(sandbox: Sandbox) -> io::Result<Running> {
+        Running::start_with(sandbox, None)
+    }
+
+    /// Starts it with TLS, under a certificate for `localhost` and 127.0.0.1 that an authority of its own has issued.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Running::start`].
+    pub fn start_tls(sandbox: Sandbox) -> io::Result<Running> {
+        Running::start_with(sandbox, Some(Tls::new(&[])?))
+    }
+
+    /// Starts it with TLS of the caller's making, such as a certificate for other names.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Running::start`].
+    pub fn start_tls_with(sandbox: Sandbox, tls: Tls) -> io::Result<Running> {
+        Running::start_with(sandbox, Some(tls))
+    }
+
+    fn start_with(sandbox: Sandbox, tls: Option<Tls>) -> io::Result<Running> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        let served = sandbox.clone();
+        let (served, secured) = (sandbox.clone(), tls.clone());
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
             runtime.block_on(async {
                 let Ok(listener) = TcpListener::from_std(listener) else { return };
                 tokio::select! {
-                    () = served.serve(listener) => {}
+                    () = served.accept(listener, secured) => {}
                     _ = stopped => {}
                 }
             });
         })?;
-        Ok(Running { address, sandbox, stop: Some(stop), thread: Some(thread) })
+        Ok(Running { address, sandbox, tls, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// `http://127.0.0.1:<port>`.
+    /// `http://127.0.0.1:<port>`, or with TLS `https://localhost:<port>`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.tls {
+            None => format!("http://{}", self.address),
+            Some(_) => format!("https://localhost:{}", self.address.port()),
+        }
+    }
+
+    /// The certificate of the authority that vouches for it, in PEM form; empty without TLS.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        self.tls.as_ref().map_or("", Tls::ca_pem)
     }
 
     /// The address it listens on.

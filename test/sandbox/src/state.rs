@@ -5,6 +5,7 @@ use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::jobs::Jobs;
 use crate::limits::Bucket;
+use crate::oauth::OAuth;
 use crate::principals::Principals;
 use crate::record::Recorded;
 use crate::runs::Runs;
@@ -16,6 +17,7 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     pub(crate) workspace_id: i64,
     pub(crate) principals: Principals,
+    pub(crate) oauth: OAuth,
     pub(crate) tree: Tree,
     pub(crate) jobs: Jobs,
     pub(crate) runs: Runs,

@@ -311,7 +311,7 @@ fn advance(state: &mut State) {
 }
 
 fn view<'a>(state: &'a State, ask: &'a Ask) -> View<'a> {
-    View { clock: &state.clock, host: &ask.host, workspace_id: state.workspace_id, now: state.clock.now() }
+    View { clock: &state.clock, origin: &ask.origin, workspace_id: state.workspace_id, now: state.clock.now() }
 }
 
 /// The run, if the caller may do this with it. A missing run is a 400.

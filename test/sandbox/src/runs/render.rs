@@ -10,7 +10,7 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     pub(crate) clock: &'a Clock,
-    pub(crate) host: &'a str,
+    pub(crate) origin: &'a str,
     pub(crate) workspace_id: i64,
     pub(crate) now: Instant,
 }
@@ -87,7 +87,7 @@ fn open_run_state(run: &LiveRun) -> (&str, &str) {
 
 impl View<'_> {
     fn page_url(&self, job_id: i64, run_id: i64) -> Value {
-        Value::from(format!("https://{}/?o={}#job/{job_id}/run/{run_id}", self.host, self.workspace_id))
+        Value::from(format!("{}/?o={}#job/{job_id}/run/{run_id}", self.origin, self.workspace_id))
     }
 
     fn millis(&self, at: Instant) -> Value {

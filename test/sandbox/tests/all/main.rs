@@ -11,8 +11,12 @@ mod identity;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod socket;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod workspace;

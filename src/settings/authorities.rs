@@ -1,0 +1,70 @@
+//! `CA_BUNDLE`: authorities that are trusted beside the built-in ones.
+
+use super::echo::Echo;
+use crate::problem::{Code, Problem};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::path::Path;
+
+/// How a certificate begins in PEM form.
+const BEGIN: &str = "-----BEGIN ";
+
+/// A file with all authorities that browsers know has a quarter of a megabyte.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// Reads the certificates in a file, or in the value itself.
+pub(super) fn authorities(
+    text: &str,
+    working_directory: &Path,
+    echo: Echo<'_>,
+) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    if text.contains(BEGIN) {
+        return certificates(text.as_bytes(), "the PEM text");
+    }
+    let shown = echo.show(text);
+    let wrong = |what: &str, hint: &str| Problem::new(Code::InvalidValue, format!("{shown} {what}")).hint(hint);
+    if text.contains(['\n', '\r']) {
+        return Err(wrong(
+            "is neither the path of a file nor PEM text",
+            "PEM text starts with `-----BEGIN CERTIFICATE-----`",
+        ));
+    }
+    let path = working_directory.join(text);
+    let relative = "the path is relative to the step's working directory; the file must be in the clone, or the value the PEM text itself";
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(wrong("is not there", relative)),
+        Err(error) => return Err(wrong(&format!("cannot be read: {error}"), relative)),
+        Ok(found) if found.is_dir() => return Err(wrong("is a folder, not a file", relative)),
+        Ok(found) if found.len() > LARGEST => {
+            return Err(wrong("is over 4 MiB, so it is no bundle of certificates", relative));
+        }
+        Ok(_) => {}
+    }
+    match std::fs::read(&path) {
+        Ok(content) => certificates(&content, &format!("the file {shown}")),
+        Err(error) => Err(wrong(&format!("cannot be read: {error}"), relative)),
+    }
+}
+
+/// Every certificate of a PEM text, each of which can be an authority's.
+fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    const HINT: &str = "the bundle holds one or more blocks from `-----BEGIN CERTIFICATE-----` to \
+                        `-----END CERTIFICATE-----`; a value of several lines is written after `|` in YAML";
+    let wrong = |message: String| Problem::new(Code::InvalidValue, message).hint(HINT);
+    let mut found = Vec::new();
+    for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {
+        // The errors of both parsers quote nothing of what they read.
+        let certificate = certificate.map_err(|error| wrong(format!("{what} is not PEM: block {number}: {error}")))?;
+        RootCertStore::empty()
+            .add(certificate.clone())
+            .map_err(|error| wrong(format!("certificate {number} in {what} cannot be used: {error}")))?;
+        found.push(certificate);
+    }
+    if found.is_empty() {
+        let begins = pem.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes());
+        let message = if begins { "has no certificate in it" } else { "is not PEM, and has no certificate in it" };
+        return Err(wrong(format!("{what} {message}")));
+    }
+    Ok(found)
+}
