@@ -4,6 +4,7 @@
 // Helpers of tests are tests too: what cannot go on fails the test, which is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod canaries;
 mod deploy;
 mod endings;
 mod http;
