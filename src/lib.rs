@@ -74,7 +74,9 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     let pipeline = Pipeline::read(&environment);
     let reading = settings::read(&environment, &pipeline);
     // Before the first line of output: nothing is written that has not gone through the redactor.
-    let too_short = reading.secrets.iter().filter(|secret| !ports.redactor.learn(secret)).count();
+    for secret in &reading.secrets {
+        ports.redactor.learn(secret);
+    }
 
     let output = Output::new(ports.output, ports.redactor.clone());
     let journalist = Journalist::new(output, ports.redactor.clone(), environment.get("NO_COLOR").is_none())
@@ -85,15 +87,6 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     journalist.emit(Event::Began { version: VERSION });
     for warning in reading.warnings {
         journalist.emit(Event::Warned(warning));
-    }
-    if too_short > 0 {
-        journalist.emit(Event::Warned(
-            Problem::new(
-                Code::InvalidValue,
-                format!("{} too short to be kept out of the log", text::count(too_short, "secret")),
-            )
-            .hint("fewer than 8 bytes would blank out ordinary words"),
-        ));
     }
 
     let connection = reading.settings.and_then(|settings| {

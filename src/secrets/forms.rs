@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use std::collections::BTreeSet;
 
 /// What is shorter is not searched for: it would blank ordinary words. Bytes.
-pub(super) const MIN_LENGTH: usize = 8;
+pub const MIN_LENGTH: usize = 8;
 
 /// Every form of `value` that is long enough to be searched for.
 pub(super) fn all(value: &str) -> BTreeSet<Vec<u8>> {

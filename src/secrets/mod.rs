@@ -9,6 +9,7 @@ mod search;
 pub mod shapes;
 mod writer;
 
+pub use forms::MIN_LENGTH;
 pub use redactor::{MARKER, Redactor};
 pub use writer::RedactingWriter;
 

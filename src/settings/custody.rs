@@ -4,7 +4,8 @@ use super::near_miss::meant;
 use super::parse::unresolved;
 use super::variables::{OTHER_SECRETS, VARIABLES, find};
 use crate::pipeline::Environment;
-use crate::secrets::Secret;
+use crate::problem::{Code, Problem};
+use crate::secrets::{MIN_LENGTH, Secret};
 use std::collections::BTreeSet;
 
 const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
@@ -20,6 +21,22 @@ pub(super) fn secrets(environment: &Environment) -> Vec<Secret> {
         }
     }
     values.into_iter().map(Secret::new).collect()
+}
+
+/// Secrets that the redactor cannot keep out of the log without blanking ordinary words.
+pub(super) fn too_short(environment: &Environment) -> impl Iterator<Item = Problem> {
+    let mut names = BTreeSet::new();
+    for (name, value) in &environment.variables {
+        let held = if is_secret(name) { forms(value) } else { Vec::new() };
+        if held.iter().any(|secret| secret.len() < MIN_LENGTH) {
+            names.insert(name.clone());
+        }
+    }
+    names.into_iter().map(|name| {
+        Problem::new(Code::InvalidValue, format!("too short to be kept out of the log: under {MIN_LENGTH} bytes"))
+            .at(name)
+            .hint("check that it is the whole secret")
+    })
 }
 
 /// Whether the variable holds a secret, under its own name or under one that was meant to be it.

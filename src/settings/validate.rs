@@ -1,7 +1,7 @@
 //! From `RawVariables` to [`Settings`]: each variable by itself, then what they must be to one another.
 
 use super::authorities::authorities;
-use super::custody::secrets;
+use super::custody::{secrets, too_short};
 use super::destination::destination;
 use super::folder::{self, Place};
 use super::host::host;
@@ -23,6 +23,7 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     let mut raw = raw::read(environment);
     let mut reader = Reader::new(&mut raw, &secrets);
     reader.warnings.extend(near_miss::warnings(environment));
+    reader.warnings.extend(too_short(environment));
     let place = Place::find(environment, pipeline);
     reader.warnings.extend(useless_proxies(environment));
     let settings = settings(&mut reader, &raw.variables, pipeline, place);
