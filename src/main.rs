@@ -1,5 +1,6 @@
 //! The process edge: environment, signals, panic hook, exit code. The only file that knows there is a process.
 
+use anyhow::Context;
 use databricks_deploy::exit::Exit;
 use databricks_deploy::pipeline::Environment;
 use databricks_deploy::secrets::Redactor;
@@ -16,29 +17,31 @@ fn main() -> ExitCode {
     }
     let redactor = Redactor::new();
     report_panics(redactor.clone());
-    // The panic hook has told all there is to tell.
-    let exit = std::panic::catch_unwind(|| start(redactor)).unwrap_or(Exit::Bug);
+    let exit = match std::panic::catch_unwind(|| start(redactor)) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => {
+            let _ = writeln!(std::io::stdout(), "✖ {error:#}");
+            Exit::Bug
+        }
+        // The panic hook has told all there is to tell.
+        Err(_) => Exit::Bug,
+    };
     ExitCode::from(exit.code())
 }
 
-fn start(redactor: Redactor) -> Exit {
+fn start(redactor: Redactor) -> anyhow::Result<Exit> {
     #[allow(clippy::disallowed_methods)] // the one place that reads it
     let variables = std::env::vars_os();
     let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
     let environment = Environment::new(variables, directory);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = writeln!(std::io::stdout(), "✖ the runtime cannot be started: {error}");
-            return Exit::Bug;
-        }
-    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot be started")?;
     let nonce = nonce();
     let ports = Ports { output: Box::new(std::io::stdout()), redactor, wire: None, nonce };
     let exit = runtime.block_on(edge(environment, ports, told_to_stop()));
     // A blocked read of the disk must not hold the process.
     runtime.shutdown_background();
-    exit
+    Ok(exit)
 }
 
 /// Ends with the first SIGTERM or SIGINT; a second one leaves at once. Process 1 of a container ignores signals that it
