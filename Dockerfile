@@ -5,7 +5,7 @@ WORKDIR /src
 COPY . .
 # The target is named, so that the flags do not reach build scripts and macros. ring's C code needs the compiler that
 # the official image brings; nothing else is installed.
-RUN target=$(rustc -vV | sed -n 's/^host: //p') \
+RUN target=$(rustc --print host-tuple) \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --bin databricks-deploy --target "$target" \
     && mkdir /image \
     && install -m 0755 "target/$target/release/databricks-deploy" /image/ \
