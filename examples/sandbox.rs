@@ -5,11 +5,18 @@
 //! cargo run --example sandbox -- 127.0.0.1:8080
 //! ```
 //!
-//! It prints its address, its tokens, and the lines to paste into a shell, and serves until ctrl-c.
+//! It prints its address, its tokens, and the lines to paste into a shell, and serves until ctrl-c. Meanwhile it takes
+//! orders for troubles on its standard input: how many requests, their path, the status and the code that they get.
+//!
+//! ```text
+//! fault 2 /api/2.0/workspace/import 429 REQUEST_LIMIT_EXCEEDED
+//! ```
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 use anyhow::Context;
-use databricks_sandbox::{Ending, Match, Principal, Sandbox, Script, TokenState};
+use databricks_sandbox::{
+    Canned, Ending, Fault, Match, Moment, On, Principal, Sandbox, Script, TaskScript, TokenState, Trouble,
+};
 use serde_json::json;
 use std::io::Write;
 use tokio::net::TcpListener;
@@ -36,6 +43,8 @@ async fn main() -> anyhow::Result<()> {
             },
         ],
     }));
+    let done = Ending::success_with("1204 orders");
+    sandbox.script(Match::Job(nightly), Script::default().task("ingest", TaskScript::ending(done)));
     let failing = sandbox.create_job(json!({
         "name": "always-failing",
         "tasks": [{ "task_key": "divide", "spark_python_task": { "python_file": "/Workspace/Shared/etl/divide.py" } }],
@@ -44,10 +53,17 @@ async fn main() -> anyhow::Result<()> {
     let trace = format!("Traceback (most recent call last):\n  File \"divide.py\", line 3, in <module>\n{error}");
     sandbox.script(Match::Job(failing), Script::ending(Ending::failed(error, &trace)));
 
+    let endless = sandbox.create_job(json!({
+        "name": "never-ending",
+        "tasks": [{ "task_key": "wait", "spark_python_task": { "python_file": "/Workspace/Shared/etl/wait.py" } }],
+    }));
+    sandbox.script(Match::Job(endless), Script::forever());
+
     println!("A sandbox workspace listens on http://{address}; ctrl-c ends it.\n");
     println!("jobs:");
     println!("  nightly-etl     {nightly}  (runs the notebooks ingest and report in /Workspace/Shared/etl)");
-    println!("  always-failing  {failing}  (its task fails)\n");
+    println!("  always-failing  {failing}  (its task fails)");
+    println!("  never-ending    {endless}  (runs until it is cancelled)\n");
     println!("tokens:");
     println!("  {}  ci@example.com, workspace admin", sandbox.token());
     println!("  {viewer}  viewer@example.com, may write to its home and /Shared, and to no job");
@@ -55,6 +71,17 @@ async fn main() -> anyhow::Result<()> {
     println!("to paste:");
     println!("  export DATABRICKS_HOST=http://{address} DATABRICKS_TOKEN={}", sandbox.token());
     std::io::stdout().flush()?;
+
+    let orders = sandbox.clone();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            match fault(&line) {
+                Some(fault) => orders.fault(fault),
+                None => println!("not understood: {line}"),
+            }
+            println!("ready");
+        }
+    });
 
     tokio::select! {
         () = sandbox.serve(listener) => {}
@@ -67,4 +94,15 @@ async fn main() -> anyhow::Result<()> {
         println!("not known here: {route}");
     }
     Ok(())
+}
+
+/// The trouble that a line orders.
+fn fault(line: &str) -> Option<Fault> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let &["fault", times, path, status, code] = words.as_slice() else { return None };
+    let mut answer = Canned::error(status.parse().ok()?, code, "Ordered by hand");
+    if status == "429" {
+        answer = answer.retry_after(1);
+    }
+    Some(Fault::times(On::path(path), times.parse().ok()?, Trouble::Answer(Moment::Before, answer)))
 }

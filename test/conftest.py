@@ -1,0 +1,64 @@
+"""What the tests in Python share: the sandbox workspace, run alone as its users run it, and the last line."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Sandbox:
+    """`cargo run --example sandbox`, with what it prints."""
+
+    def __init__(self):
+        subprocess.run(["cargo", "build", "--locked", "--quiet", "--example", "sandbox"], cwd=ROOT, check=True)
+        folder = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+        self.process = subprocess.Popen(
+            [folder / "debug/examples/sandbox"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        head = []
+        for line in self.process.stdout:
+            head.append(line)
+            found = re.search(r"DATABRICKS_HOST=(\S+) DATABRICKS_TOKEN=(\S+)", line)
+            if found:
+                self.url, self.token = found.groups()
+                break
+        else:
+            raise AssertionError("the sandbox ended:\n" + "".join(head))
+        self.head = "".join(head)
+
+    def token_of(self, user):
+        """The token of somebody else whom the sandbox lists."""
+        return re.search(rf"^  (\S+)  {re.escape(user)}", self.head, re.MULTILINE)[1]
+
+    def job(self, name):
+        """The id of a job that the sandbox lists."""
+        return int(re.search(rf"^  {re.escape(name)}\s+(\d+)", self.head, re.MULTILINE)[1])
+
+    def fault(self, times, path, status, code):
+        """Orders a trouble for the next requests at a path."""
+        self.process.stdin.write(f"fault {times} {path} {status} {code}\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer == "ready\n", answer
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def sandbox():
+    running = Sandbox()
+    yield running
+    running.end()
+
+
+def pytest_terminal_summary(terminalreporter):
+    counts = {name: len(terminalreporter.stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
+    failed = counts["failed"] + counts["error"]
+    terminalreporter.write_line(f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped")
