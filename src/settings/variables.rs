@@ -185,9 +185,10 @@ variables! {
             "Folder of the clone that is deployed, relative to the step's working directory; without it no file is \
              deployed.";
         include "INCLUDE" Kind::List(Split::LinesOrCommas), Optional, Fallback::Nothing,
-            "Patterns of ignored files that are deployed all the same.";
+            "Globs of ignored files that are deployed all the same, relative to `LOCAL_PATH`; one without `/` matches in every \
+             folder.";
         exclude "EXCLUDE" Kind::List(Split::LinesOrCommas), Optional, Fallback::Nothing,
-            "Patterns of files that are not deployed.";
+            "Globs of files that are not deployed, as in `INCLUDE`.";
         secret_scan "SECRET_SCAN" Kind::Choice(SecretScan::NAMES), Optional, Fallback::Value("warn"),
             "What happens when something in a file looks like a token.";
     }

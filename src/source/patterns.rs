@@ -4,7 +4,7 @@ use crate::problem::{Code, Problem};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// The patterns of one variable. `*` stays within a folder, `**` does not; a pattern that names a folder takes all that
-/// is in it.
+/// is in it; one without a slash before its end matches in every folder, as people know it from `.gitignore`.
 pub(super) struct Patterns {
     variable: &'static str,
     written: Vec<String>,
@@ -20,14 +20,14 @@ impl Patterns {
     pub(super) fn new(variable: &'static str, written: &[String]) -> Result<Patterns, Vec<Problem>> {
         let (mut builder, mut problems) = (GlobSetBuilder::new(), Vec::new());
         for pattern in written {
-            let bare = bare(pattern);
-            let below = format!("{bare}/**");
-            for glob in [bare, &below] {
+            let glob = anywhere(pattern);
+            let below = format!("{glob}/**");
+            for glob in [&glob, &below] {
                 match GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build() {
                     Ok(glob) => {
                         builder.add(glob);
                     }
-                    Err(e) if glob == bare => problems.push(invalid(variable, pattern, &e)),
+                    Err(e) if *glob != below => problems.push(invalid(variable, pattern, &e)),
                     Err(_) => {}
                 }
             }
@@ -40,7 +40,7 @@ impl Patterns {
             variable,
             written: written.to_vec(),
             set: set?,
-            heads: written.iter().map(|pattern| head(bare(pattern))).collect(),
+            heads: written.iter().map(|pattern| head(&anywhere(pattern))).collect(),
             used: vec![false; written.len()],
         })
     }
@@ -74,7 +74,7 @@ impl Patterns {
         self.written.iter().zip(&self.used).filter(|(_, used)| !**used).map(|(pattern, _)| {
             Problem::new(Code::NotFound, format!("the pattern `{pattern}` matches no file"))
                 .at(self.variable)
-                .hint("patterns are relative to `LOCAL_PATH`; `**/` in front matches in every folder")
+                .hint("patterns are relative to `LOCAL_PATH`; one without `/` matches in every folder")
         })
     }
 }
@@ -86,6 +86,12 @@ fn invalid(variable: &str, pattern: &str, error: &globset::Error) -> Problem {
 fn bare(pattern: &str) -> &str {
     let pattern = pattern.trim().trim_end_matches('/');
     pattern.strip_prefix("./").unwrap_or(pattern).trim_start_matches('/')
+}
+
+/// The glob that a pattern stands for.
+fn anywhere(pattern: &str) -> String {
+    let name = pattern.trim().trim_end_matches('/');
+    if name.contains('/') { bare(pattern).to_owned() } else { format!("**/{name}") }
 }
 
 fn head(pattern: &str) -> Vec<String> {
@@ -105,7 +111,11 @@ mod tests {
     fn patterns_are_relative_and_take_whole_folders() {
         for (pattern, path, expected) in [
             ("*.whl", "a.whl", true),
-            ("*.whl", "dist/a.whl", false),
+            ("*.whl", "dist/a.whl", true),
+            ("/*.whl", "dist/a.whl", false),
+            ("./*.whl", "a.whl", true),
+            ("./*.whl", "dist/a.whl", false),
+            ("scratch/", "a/scratch/b/c.py", true),
             ("**/*.whl", "a.whl", true),
             ("**/*.whl", "dist/x/a.whl", true),
             ("dist", "dist/x/a.whl", true),
