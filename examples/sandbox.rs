@@ -3,6 +3,8 @@
 //! ```sh
 //! cargo run --example sandbox            # a free port of 127.0.0.1
 //! cargo run --example sandbox -- 127.0.0.1:8080
+//! cargo run --example sandbox -- --tls ca.pem # over TLS; the certificate of its authority is written to ca.pem
+//! cargo run --example sandbox -- --delay 50   # each answer comes so many milliseconds later
 //! ```
 //!
 //! It prints its address, its tokens, and the lines to paste into a shell, and serves until ctrl-c. Meanwhile it takes
@@ -13,17 +15,19 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use databricks_sandbox::{
-    Canned, Ending, Fault, Match, Moment, On, Principal, Sandbox, Script, TaskScript, TokenState, Trouble,
+    Canned, Ending, Fault, Match, Moment, On, Principal, Sandbox, Script, TaskScript, Tls, TokenState, Trouble,
 };
 use serde_json::json;
 use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
+    let Options { address, ca_file, delay } = Options::read(std::env::args().skip(1))?;
     let listener = TcpListener::bind(&address).await.with_context(|| format!("cannot listen on `{address}`"))?;
     let address = listener.local_addr()?;
 
@@ -59,7 +63,22 @@ async fn main() -> anyhow::Result<()> {
     }));
     sandbox.script(Match::Job(endless), Script::forever());
 
-    println!("A sandbox workspace listens on http://{address}; ctrl-c ends it.\n");
+    let service = "5f5e8b6a-0000-4000-8000-00000000a001";
+    sandbox.add_principal(Principal::service(service, "deployer"));
+    let secret = sandbox.add_client_secret(service);
+    if !delay.is_zero() {
+        sandbox.fault(Fault::always(On::any(), Trouble::Delay(Moment::Before, delay)));
+    }
+    let tls = ca_file.as_ref().map(|_| Tls::new(&[])).transpose()?;
+    let (url, trust) = match (&tls, &ca_file) {
+        (Some(tls), Some(file)) => {
+            std::fs::write(file, tls.ca_pem()).with_context(|| format!("cannot write `{}`", file.display()))?;
+            (format!("https://localhost:{}", address.port()), format!(" CA_BUNDLE={}", file.display()))
+        }
+        _ => (format!("http://{address}"), String::new()),
+    };
+
+    println!("A sandbox workspace listens on {url}; ctrl-c ends it.\n");
     println!("jobs:");
     println!("  nightly-etl     {nightly}  (runs the notebooks ingest and report in /Workspace/Shared/etl)");
     println!("  always-failing  {failing}  (its task fails)");
@@ -68,8 +87,10 @@ async fn main() -> anyhow::Result<()> {
     println!("  {}  ci@example.com, workspace admin", sandbox.token());
     println!("  {viewer}  viewer@example.com, may write to its home and /Shared, and to no job");
     println!("  {expired}  late@example.com, expired\n");
+    println!("service principal:");
+    println!("  {service}  deployer, may write to its home and /Shared; OAuth secret {secret}\n");
     println!("to paste:");
-    println!("  export DATABRICKS_HOST=http://{address} DATABRICKS_TOKEN={}", sandbox.token());
+    println!("  export DATABRICKS_HOST={url} DATABRICKS_TOKEN={}{trust}", sandbox.token());
     std::io::stdout().flush()?;
 
     let orders = sandbox.clone();
@@ -83,8 +104,14 @@ async fn main() -> anyhow::Result<()> {
         }
     });
 
+    let serve = async {
+        match &tls {
+            Some(tls) => sandbox.serve_tls(listener, tls).await,
+            None => sandbox.serve(listener).await,
+        }
+    };
     tokio::select! {
-        () = sandbox.serve(listener) => {}
+        () = serve => {}
         ended = tokio::signal::ctrl_c() => ended.context("cannot wait for ctrl-c")?,
     }
 
@@ -105,4 +132,29 @@ fn fault(line: &str) -> Option<Fault> {
         answer = answer.retry_after(1);
     }
     Some(Fault::times(On::path(path), times.parse().ok()?, Trouble::Answer(Moment::Before, answer)))
+}
+
+/// What is asked for on the command line.
+struct Options {
+    address: String,
+    ca_file: Option<PathBuf>,
+    delay: Duration,
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Options> {
+        let mut options = Options { address: "127.0.0.1:0".to_owned(), ca_file: None, delay: Duration::ZERO };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--tls" => options.ca_file = Some(arguments.next().context("`--tls` takes the name of a file")?.into()),
+                "--delay" => {
+                    let milliseconds = arguments.next().context("`--delay` takes a number of milliseconds")?;
+                    options.delay = Duration::from_millis(milliseconds.parse().context("`--delay` takes a number")?);
+                }
+                other if other.starts_with('-') => bail!("there is no option `{other}`"),
+                address => options.address = address.to_owned(),
+            }
+        }
+        Ok(options)
+    }
 }

@@ -103,7 +103,7 @@ fn a_proxy_with_a_password_gets_it_and_nobody_else() {
     }
     let ended = step.process(&[FAR, ("HTTPS_PROXY", &proxy.url())]);
     refused(&ended, &proxy, "asks for a log-in (status 407)");
-    assert!(ended.log.contains("http://user:password@host:port"), "{}", ended.log);
+    assert!(ended.log.contains("with a colon between them"), "{}", ended.log);
 }
 
 /// Ended with exit code 2, in words that name the proxy.
@@ -137,10 +137,10 @@ fn hosts_of_no_proxy_and_this_machine_are_reached_without_it() {
     assert_eq!(ended.code, 0, "loopback: {}", ended.log);
 
     let far = format!("https://{}", name());
-    for (variable, list) in [("NO_PROXY", "example.com, invalid"), ("no_proxy", &name()), ("NO_PROXY", "*")] {
+    for (variable, list) in [("NO_PROXY", "example.com, invalid"), ("no_proxy", &name())] {
         let ended = step.process(&[("DATABRICKS_HOST", &far), (variable, list), ("TIMEOUT", "1s")]);
-        // It is looked up by ourselves, and not found.
-        assert!(ended.log.contains("the name cannot be resolved"), "{list}: {}", ended.log);
+        // Whoever is reached without the proxy is looked up here, and the name is none.
+        assert!(ended.log.contains("invalid dns name"), "{list}: {}", ended.log);
     }
     assert!(proxy.seen().is_empty());
 }

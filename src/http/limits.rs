@@ -1,9 +1,11 @@
-//! Who may send now: one lane a class, each with a window, a gate that a 429 closes, and for uploads a bound on memory.
+//! Who may send now: one lane a class, each with a window, a gate that a 429 closes, and for uploads a bound on memory
+//! and a pace.
 //!
 //! A lane answers one question, "when may this call go out?" ([`Lane::turn`]), and is told what came of it
-//! ([`Lane::throttled`], [`Lane::passed`]): a pace learnt from 429s belongs between the two.
+//! ([`Lane::throttled`], [`Lane::passed`]): the pace is learnt between the two.
 
 use super::call::Class;
+use super::pace::Pace;
 use super::patience::{self, SPREAD};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,9 @@ use tokio::time::Instant;
 /// Uploads at the same time. The workspace takes 30 imports a second (reference: "Databricks limits"), a request takes
 /// 50 to 800 ms; the official CLI uses 20.
 const IMPORT_WINDOW: usize = 24;
+
+/// Imports a second that the workspace takes (reference: "Databricks limits"): the pace after a first 429.
+const IMPORT_PACE: f64 = 30.0;
 
 /// Calls of any other class at the same time: their limits are 20 to 100 a second, their answers small and quick.
 const WINDOW: usize = 8;
@@ -34,10 +39,10 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new() -> Limits {
         Limits {
-            import: Arc::new(Lane::new(IMPORT_WINDOW, Some(UPLOAD_BYTES))),
-            jobs: Arc::new(Lane::new(WINDOW, None)),
-            runs: Arc::new(Lane::new(WINDOW, None)),
-            control: Arc::new(Lane::new(WINDOW, None)),
+            import: Arc::new(Lane::new(IMPORT_WINDOW, Some(UPLOAD_BYTES), Some(IMPORT_PACE))),
+            jobs: Arc::new(Lane::new(WINDOW, None, None)),
+            runs: Arc::new(Lane::new(WINDOW, None, None)),
+            control: Arc::new(Lane::new(WINDOW, None, None)),
         }
     }
 
@@ -66,6 +71,8 @@ struct Gate {
     closings: u64,
     /// Closings in a row, without a success between them.
     streak: u32,
+    /// Where requests come in numbers, and evenly.
+    pace: Option<Pace>,
 }
 
 /// Leave to send one request; given back when dropped.
@@ -73,16 +80,16 @@ pub(super) struct Turn {
     _window: OwnedSemaphorePermit,
     _bytes: Option<OwnedSemaphorePermit>,
     closings: u64,
-    /// How long it stood in the queue, gate not counted.
+    /// How long it stood in the queue and waited for its moment, gate not counted.
     pub(super) queued: Duration,
 }
 
 impl Lane {
-    fn new(window: usize, bytes: Option<u32>) -> Lane {
+    fn new(window: usize, bytes: Option<u32>, pace: Option<f64>) -> Lane {
         Lane {
             window: Arc::new(Semaphore::new(window)),
             bytes: bytes.map(|bytes| (Arc::new(Semaphore::new(bytes as usize)), bytes)),
-            gate: Mutex::default(),
+            gate: Mutex::new(Gate { pace: pace.map(Pace::new), ..Gate::default() }),
         }
     }
 
@@ -106,13 +113,27 @@ impl Lane {
             }
             _ => None,
         };
-        let queued = asked.elapsed();
+        let mut queued = asked.elapsed();
         loop {
-            let (opens, closings) = {
-                let gate = self.gate();
-                (gate.opens.filter(|opens| *opens > Instant::now()), gate.closings)
+            let (opens, closings, moment) = {
+                let (mut gate, now) = (self.gate(), Instant::now());
+                let opens = gate.opens.filter(|opens| *opens > now);
+                let moment = match &mut gate.pace {
+                    Some(pace) if opens.is_none() => pace.take(now),
+                    _ => now,
+                };
+                (opens, gate.closings, moment)
             };
             let Some(opens) = opens else {
+                let waited = moment.saturating_duration_since(Instant::now());
+                if !waited.is_zero() {
+                    tokio::time::sleep_until(moment).await;
+                    queued += waited;
+                    if self.gate().closings != closings {
+                        // A 429 came in the meantime; the moment is void.
+                        continue;
+                    }
+                }
                 return Ok(Turn { _window: window, _bytes: bytes, closings, queued });
             };
             let pause = opens.saturating_duration_since(Instant::now());
@@ -136,6 +157,9 @@ impl Lane {
         if first_of_its_kind {
             gate.closings += 1;
             gate.streak = gate.streak.saturating_add(1);
+            if let Some(pace) = &mut gate.pace {
+                pace.emptied(now);
+            }
         }
         let pause = match asked {
             Some(asked) if !asked.is_zero() => asked,
@@ -150,6 +174,9 @@ impl Lane {
     /// The request of `turn` was not throttled.
     pub(super) fn passed(&self, turn: &Turn) {
         let mut gate = self.gate();
+        if let Some(pace) = &mut gate.pace {
+            pace.passed(Instant::now());
+        }
         if gate.closings == turn.closings {
             gate.streak = 0;
         }

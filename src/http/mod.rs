@@ -9,6 +9,7 @@ mod call;
 mod client;
 mod limits;
 mod network;
+mod pace;
 mod patience;
 mod proxy;
 mod wire;

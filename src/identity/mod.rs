@@ -1,6 +1,6 @@
 //! Ways to log in, one file each. Exactly one is chosen; the log says which and why.
 //!
-//! A way whose credential is bought with another one is a [`TokenSource`](cache::TokenSource): the cache keeps what it
+//! A way whose credential is bought with another one is a `TokenSource`: the cache (cache.rs) keeps what it
 //! brings, renews it in time, and tells the redactor of it.
 
 mod cache;

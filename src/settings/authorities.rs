@@ -4,7 +4,7 @@ use super::echo::Echo;
 use crate::problem::{Code, Problem};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use std::path::Path;
 
 /// How a certificate begins in PEM form.
@@ -48,21 +48,28 @@ pub(super) fn authorities(
 }
 
 /// Every certificate of a PEM text, each of which can be an authority's.
-fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Problem> {
+fn certificates(text: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Problem> {
     const HINT: &str = "the bundle holds one or more blocks from `-----BEGIN CERTIFICATE-----` to \
                         `-----END CERTIFICATE-----`; a value of several lines is written after `|` in YAML";
     let wrong = |message: String| Problem::new(Code::InvalidValue, message).hint(HINT);
     let mut found = Vec::new();
-    for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {
-        // The errors of both parsers quote nothing of what they read.
-        let certificate = certificate.map_err(|error| wrong(format!("{what} is not PEM: block {number}: {error}")))?;
+    for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(text)) {
+        let certificate = certificate.map_err(|error| {
+            let why = match error {
+                pem::Error::MissingSectionEnd { .. } => "has no end line",
+                pem::Error::IllegalSectionStart { .. } => "has a broken first line",
+                pem::Error::Base64Decode(_) => "is no base64",
+                _ => "cannot be read",
+            };
+            wrong(format!("{what} is not PEM: block {number} {why}"))
+        })?;
         RootCertStore::empty()
             .add(certificate.clone())
-            .map_err(|error| wrong(format!("certificate {number} in {what} cannot be used: {error}")))?;
+            .map_err(|_| wrong(format!("block {number} in {what} is not a certificate that can be trusted")))?;
         found.push(certificate);
     }
     if found.is_empty() {
-        let begins = pem.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes());
+        let begins = text.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes());
         let message = if begins { "has no certificate in it" } else { "is not PEM, and has no certificate in it" };
         return Err(wrong(format!("{what} {message}")));
     }

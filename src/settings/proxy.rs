@@ -9,7 +9,8 @@ use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
 use url::{Url, form_urlencoded};
 
-const HINT: &str = "write it as `http://proxy.example.com:3128`, or `http://user:password@proxy.example.com:3128`";
+const HINT: &str = "write it as `http://proxy.example.com:3128`; user and password, with a colon between them, come before the \
+                    host, with an `@` after them";
 
 /// The proxy, where one is set.
 pub(super) fn proxy(reader: &mut Reader<'_>, raw: &RawVariables) -> Read<Option<Proxy>> {

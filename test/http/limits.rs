@@ -93,6 +93,26 @@ async fn a_storm_against_a_rate_limit_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_the_first_429_uploads_go_out_at_the_pace_that_the_server_takes() {
+    for retry_after in [None, Some("1")] {
+        let script = bucket(retry_after);
+        let client = client(&script);
+        let started = Instant::now();
+        let mut calls = JoinSet::new();
+        for _ in 0..1000 {
+            let client = client.clone();
+            calls.spawn(async move { client.send(&of_class(Class::Import), classify).await });
+        }
+        while let Some(end) = calls.join_next().await {
+            end.unwrap().unwrap();
+        }
+        let (stats, least) = (client.stats(), (1000 - 30) * SECOND / 30);
+        assert!(started.elapsed() <= least.mul_f64(1.05), "{:?} {stats:?}", started.elapsed());
+        assert!(stats.throttled <= 24 + 10, "{stats:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_429_stops_its_class_and_no_other_and_nobody_comes_back_in_a_bunch() {
     // The fifth request is throttled; those under way with it are answered.
     let script = Script::new(|request| {

@@ -3,7 +3,8 @@
 use super::script::{Signer, call, classify, options};
 use databricks_deploy::databricks::error::Error;
 use databricks_deploy::http::{
-    Answer, Body, Call, Cause, Client, Failure, Network, NetworkOptions, Part, PartContent, Repeat,
+    Answer, Body, Call, Cause, Client, Failure, Network, NetworkOptions, Options, Part, PartContent, Proxy,
+    ProxyTrouble, Repeat,
 };
 use databricks_deploy::problem::Code;
 use std::future::Future;
@@ -143,6 +144,32 @@ async fn a_name_that_does_not_resolve_is_told_in_the_resolvers_words() {
     assert!(matches!(&end, Failure::Fatal { cause: Cause::Name(_), .. }), "{end:?}");
     assert!(end.to_string().contains("failed to lookup address information"), "{end}");
     assert_eq!(Error::from(end).problem().code, Code::HostNotFound);
+}
+
+/// The end of a call to a far workspace through this proxy.
+async fn through(proxy: &str) -> Failure {
+    let proxy = Proxy { url: proxy.parse().unwrap(), login: None, except: String::new() };
+    let options = Options { base: "https://workspace.invalid".parse().unwrap(), patience: Duration::ZERO, ..options() };
+    let connect_timeout = options.connect_timeout;
+    let network = NetworkOptions { connect_timeout, authorities: Vec::new(), proxy: Some(proxy) };
+    let network = Arc::new(Network::new(&network).unwrap());
+    send(&Client::new(options, network, Arc::new(Signer::default())), &call(Repeat::LookFirst)).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_told_from_a_workspace_that_is_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let end = through(&format!("http://{address}")).await;
+    assert!(matches!(&end, Failure::Fatal { cause: Cause::Proxy(_, ProxyTrouble::Connect(_)), .. }), "{end:?}");
+    assert!(end.to_string().contains(&format!("the proxy `{address}` cannot be reached")), "{end}");
+    assert_eq!(Error::from(end).problem().code, Code::ProxyFailed);
+
+    let name = format!("{}.invalid", "x".repeat(70));
+    let end = through(&format!("http://{name}:3128")).await;
+    assert!(matches!(&end, Failure::Fatal { cause: Cause::Proxy(_, ProxyTrouble::Name(_)), .. }), "{end:?}");
+    assert!(end.to_string().contains(&format!("the proxy `{name}:3128` has a name that cannot be resolved")), "{end}");
 }
 
 #[tokio::test]

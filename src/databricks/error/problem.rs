@@ -147,8 +147,8 @@ fn proxy_hint(trouble: &ProxyTrouble) -> &'static str {
              a private authority goes into `CA_BUNDLE`"
         }
         ProxyTrouble::Login => {
-            "give user and password in `HTTPS_PROXY`, as `http://user:password@host:port`, in a secured variable; special \
-             characters of the password are percent-encoded"
+            "give user and password in `HTTPS_PROXY`, with a colon between them and an `@` before the host, in a secured \
+             variable; special characters of the password are percent-encoded"
         }
         ProxyTrouble::Refused => {
             "the proxy may not allow the host, or not reach it: ask those who run it, or list the host in `NO_PROXY`"
@@ -159,7 +159,7 @@ fn proxy_hint(trouble: &ProxyTrouble) -> &'static str {
 /// What a failed handshake most likely comes from.
 fn tls_hint(text: &str) -> &'static str {
     let says = |word: &str| text.contains(word);
-    if says("UnknownIssuer") {
+    if says("UnknownIssuer") || says("BadSignature") {
         "no authority that this pipe trusts vouches for the certificate: check `DATABRICKS_HOST`; where a proxy on the way \
          opens TLS connections, or the authority is a private one, give its certificate in `CA_BUNDLE`"
     } else if says("Expired") || says("expired") {

@@ -1,5 +1,6 @@
 //! TLS for the sandbox: a certificate authority of its own, made anew each time.
 
+use crate::ids;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use std::io;
 use std::sync::Arc;
@@ -31,7 +32,9 @@ impl Tls {
     pub fn new(names: &[&str]) -> io::Result<Tls> {
         let ca_key = KeyPair::generate().map_err(io::Error::other)?;
         let mut ca = CertificateParams::default();
-        ca.distinguished_name.push(DnType::CommonName, "Sandbox authority");
+        // Two authorities of one name would be taken for one.
+        let number: String = ids::random().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        ca.distinguished_name.push(DnType::CommonName, format!("Sandbox authority {number}"));
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let ca_certificate = ca.self_signed(&ca_key).map_err(io::Error::other)?;

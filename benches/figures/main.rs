@@ -1,0 +1,157 @@
+//! The figures that the pipe is measured by, each beside its goal:
+//!
+//! ```sh
+//! cargo bench --bench figures               # all rows
+//! cargo bench --bench figures -- 1 7        # some
+//! PIPE_BINARY=… cargo bench --bench figures # of the binary that is going to be shipped
+//! ```
+//!
+//! The pipe is a process of its own, and so is the sandbox, which is this program started once more. They speak TLS
+//! over loopback, and every answer takes 50 ms longer than the sandbox needs. `floor` is the same work done by this
+//! program without thinking: as many connections, the same requests, and nothing else; what the pipe takes beyond it
+//! is the pipe's own.
+#![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it measures, so it needs the real clock, and it is configured by the environment"
+)]
+
+mod floor;
+mod pipe;
+mod sandbox;
+
+use anyhow::{Context, ensure};
+use pipe::{Ended, Tree};
+use sandbox::{Figures, Limit, Options, Process};
+use std::process::Command;
+use std::time::Duration;
+
+const NOTEBOOKS: usize = 1000;
+const FOLDERS: usize = 50;
+
+/// What each answer takes longer in the rows that measure time.
+const DELAY: Duration = Duration::from_millis(50);
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let Some(options) = arguments.first().and_then(|first| first.strip_prefix("--sandbox=")) {
+        return sandbox::serve(options);
+    }
+    let rows: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let wanted = |row: &str| rows.is_empty() || rows.contains(&row);
+    println!("binary: {}", pipe::binary().display());
+    println!("\n| row | what | goal | figure |\n| --- | --- | --- | --- |");
+    if wanted("1") {
+        first_deploy()?;
+    }
+    if wanted("2") {
+        rate_limited()?;
+    }
+    if wanted("5") {
+        large_tree()?;
+    }
+    if wanted("6") {
+        size()?;
+    }
+    if wanted("7") {
+        start_up()?;
+    }
+    Ok(())
+}
+
+fn row(row: &str, what: &str, goal: &str, figure: &str) {
+    println!("| {row} | {what} | {goal} | {figure} |");
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// Deploys `tree` to a fresh sandbox.
+fn deploy(tree: &Tree, options: Options) -> anyhow::Result<(Ended, Figures)> {
+    let sandbox = Process::start(options)?;
+    let ended = pipe::run(tree, &sandbox.ready)?;
+    let figures = sandbox.figures()?;
+    ensure!(ended.code == Some(0), "the pipe ended with {:?}:\n{}", ended.code, ended.log);
+    ensure!(figures.unknown.is_empty(), "the sandbox does not know {:?}", figures.unknown);
+    ensure!(figures.objects >= tree.files as u64, "only {} objects arrived", figures.objects);
+    Ok((ended, figures))
+}
+
+/// Rows 1 and 5: wall time, requests, connections and memory of a first deploy.
+fn first_deploy() -> anyhow::Result<()> {
+    let tree = Tree::notebooks(NOTEBOOKS, FOLDERS)?;
+    let options = Options { delay: DELAY, limit: None };
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(deploy(&tree, options)?);
+    }
+    let floor = floor::measure(&Process::start(options)?.ready, NOTEBOOKS, FOLDERS)?;
+    runs.sort_by_key(|(ended, _)| ended.wall);
+    let (ended, figures) = &runs[runs.len() / 2];
+    let most = NOTEBOOKS + 2 * FOLDERS + 12;
+    let wall = format!("{} (floor {})", seconds(ended.wall), seconds(floor));
+    row("1", "first deploy: wall time, median of 3", "≤ 2.70 s", &wall);
+    row("1", "requests", &format!("≤ {most}"), &figures.requests.to_string());
+    row("1", "wasted requests (429)", "0", &figures.throttled.to_string());
+    row("1", "connections", "-", &figures.connections.to_string());
+    let memory = runs.iter().map(|(ended, _)| ended.memory).max().unwrap_or_default();
+    row("5", "1,000 notebooks: peak memory (VmHWM)", "≤ 16.0 MB", &megabytes(memory));
+    Ok(())
+}
+
+/// Row 2: the same where the workspace takes 30 imports a second.
+fn rate_limited() -> anyhow::Result<()> {
+    let tree = Tree::notebooks(NOTEBOOKS, FOLDERS)?;
+    for retry_after in [true, false] {
+        let limit = Limit { burst: 30, per_second: 30.0, retry_after };
+        let (ended, figures) = deploy(&tree, Options { delay: DELAY, limit: Some(limit) })?;
+        let least = (NOTEBOOKS as f64 - f64::from(limit.burst)) / limit.per_second;
+        let told = if retry_after { "with Retry-After" } else { "without Retry-After" };
+        row(
+            "2",
+            &format!("30 imports/s, {told}: wall time"),
+            &format!("≤ {:.2} s", least * 1.05),
+            &seconds(ended.wall),
+        );
+        let most = 24 + NOTEBOOKS / 100;
+        row("2", "wasted requests (429)", &format!("≤ {most}"), &figures.throttled.to_string());
+    }
+    Ok(())
+}
+
+/// Row 5: memory does not grow with the tree, nor with a file.
+fn large_tree() -> anyhow::Result<()> {
+    let tree = Tree::large(10_000, 400_000_000)?;
+    let (ended, figures) = deploy(&tree, Options { delay: Duration::ZERO, limit: None })?;
+    row("5", "10,000 files and one of 400 MB: peak memory (VmHWM)", "≤ 48.0 MB", &megabytes(ended.memory));
+    row("5", "the same: wall time, connections", "-", &format!("{}, {}", seconds(ended.wall), figures.connections));
+    Ok(())
+}
+
+/// Row 6: the binary is all but the whole of the image.
+fn size() -> anyhow::Result<()> {
+    let output =
+        Command::new("gzip").arg("-9").arg("-c").arg(pipe::binary()).output().context("gzip does not start")?;
+    ensure!(output.status.success(), "gzip failed");
+    row("6", "binary after gzip -9", "≤ 3.00 MB (image)", &format!("{:.2} MB", output.stdout.len() as f64 / 1e6));
+    Ok(())
+}
+
+/// Row 7: from just before the process is made to the first byte of its first request, read from a plain socket of this
+/// program. All of start-up is in it, the certificates of TLS too; the handshake is not.
+fn start_up() -> anyhow::Result<()> {
+    let mut times = Vec::new();
+    for _ in 0..21 {
+        times.push(pipe::first_byte()?);
+    }
+    times.sort();
+    let figure = |index: usize| format!("{:.2} ms", times[index].as_secs_f64() * 1e3);
+    let figures = format!("{} (fastest {}, slowest {})", figure(times.len() / 2), figure(0), figure(times.len() - 1));
+    row("7", "process start to first request, median of 21", "≤ 5.00 ms", &figures);
+    Ok(())
+}
