@@ -141,7 +141,7 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_is_refused_ends_the_watch_with_the_identity_code() {
+async fn a_renewal_that_is_refused_ends_the_wait_and_says_so() {
     let (sandbox, secret) = workspace();
     sandbox.put_notebook("/Shared/etl/a", databricks_sandbox::Language::Python, "");
     sandbox.set_access_token_lifetime(Duration::from_secs(600));
@@ -153,7 +153,7 @@ async fn a_renewal_that_is_refused_ends_the_watch_with_the_identity_code() {
     });
     let ended = by_oauth(Step::running(&sandbox, job), &secret).inside(&sandbox).await;
     deleted.await.unwrap();
-    assert_eq!(ended.exit, Exit::Identity, "{}", ended.log);
+    assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
     assert_golden("identity/renewal_refused", &ended.log.replace(&job.to_string(), "<id>"));
 }
 
