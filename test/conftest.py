@@ -34,6 +34,10 @@ class Sandbox:
         """The token of somebody else whom the sandbox lists."""
         return re.search(rf"^  (\S+)  {re.escape(user)}", self.head, re.MULTILINE)[1]
 
+    def service_principal(self):
+        """The application id and the OAuth secret of the one that the sandbox lists."""
+        return re.search(r"^  (\S+)  deployer.*OAuth secret (\S+)$", self.head, re.MULTILINE).groups()
+
     def job(self, name):
         """The id of a job that the sandbox lists."""
         return int(re.search(rf"^  {re.escape(name)}\s+(\d+)", self.head, re.MULTILINE)[1])

@@ -48,7 +48,25 @@ JUPYTER = json.dumps({
     "nbformat_minor": 5,
 })
 
-# Log-in. OAuth has its place here.
+# Log-in.
+
+
+def by_oauth(sandbox, secret):
+    service, _ = sandbox.service_principal()
+    return WorkspaceClient(config=Config(host=sandbox.url, client_id=service, client_secret=secret,
+                                         auth_type="oauth-m2m", config_file="/dev/null"))
+
+
+def test_a_service_principal_logs_in_by_oauth(sandbox):
+    service, secret = sandbox.service_principal()
+    w = by_oauth(sandbox, secret)
+    assert w.current_user.me().user_name == service
+    w.workspace.mkdirs("/Shared/by-oauth")
+
+
+def test_a_wrong_oauth_secret_is_refused(sandbox):
+    with pytest.raises(Exception, match="invalid_client"):
+        by_oauth(sandbox, "dose00000000000000000000000000000000").current_user.me()
 
 
 def test_who_am_i(w):
