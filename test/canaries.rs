@@ -215,7 +215,7 @@ fn no_secret_leaves_through_any_exit_code() {
             ("no time", 6, |world, step| {
                 world.sandbox.script(Match::Job(world.job), Script::playing(TaskScript::forever()));
                 world.sandbox.fault(Fault::always(On::post("/api/2.2/jobs/runs/cancel"), refusal(400, &world.echo())));
-                step.variable("TIMEOUT", "3s").variable("ON_TIMEOUT", "cancel")
+                step.variable("TIMEOUT", "5s").variable("ON_TIMEOUT", "cancel")
             }),
         ];
         for (scene, code, prepare) in scenes {
