@@ -199,11 +199,6 @@ impl Error {
             Error::Transport(_) => !self.is_lost_identity(),
         }
     }
-
-    /// Whether it was the deadline that ended the call, and not the workspace.
-    pub fn by_deadline(&self) -> bool {
-        matches!(self, Error::Transport(failure) if matches!(**failure, Failure::Exhausted { by_deadline: true, .. }))
-    }
 }
 
 impl From<ApiError> for Error {

@@ -165,13 +165,12 @@ impl Console {
     }
 
     fn task_output(&self, task: &str, output: &str, truncated: bool) {
-        let redacted = self.redactor.redact(output);
-        let shown = clip(&redacted, OUTPUT_LENGTH);
+        let (shown, cut) = self.redactor.cut(output, OUTPUT_LENGTH);
         self.info(&format!("  {task} returned:"));
         for line in shown.lines() {
             self.output.write(&format!("    | {}\n", text::controls_escaped(line)));
         }
-        if truncated || shown.len() < redacted.len() {
+        if truncated || cut {
             self.detail("(cut here; the whole result is on the run's page)");
         }
     }
@@ -233,10 +232,8 @@ impl Console {
 
     /// The text as it may be shown in one line: redacted first, shortened then, so that no half of a secret is left.
     fn shown(&self, text: &str, length: usize) -> String {
-        let redacted = self.redactor.redact(text);
-        let clipped = clip(&redacted, length);
-        let end = if clipped.len() < redacted.len() { " …" } else { "" };
-        format!("{}{end}", text::controls_escaped(clipped))
+        let (start, cut) = self.redactor.cut(text, length);
+        format!("{}{}", text::controls_escaped(&start), if cut { " …" } else { "" })
     }
 }
 
@@ -262,9 +259,4 @@ fn contents(counts: &Counts) -> String {
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
-/// The first `length` characters.
-fn clip(text: &str, length: usize) -> &str {
-    text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
 }

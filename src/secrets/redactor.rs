@@ -75,10 +75,19 @@ impl Redactor {
 
     /// The first `max_chars` characters of `text`, redacted before they are counted; `…` stands where it was cut.
     pub fn head(&self, text: &str, max_chars: usize) -> String {
+        let (mut start, cut) = self.cut(text, max_chars);
+        if cut {
+            start.push(ELLIPSIS);
+        }
+        start
+    }
+
+    /// Like [`head`](Redactor::head), for who marks the cut in a way of his own: whether there was one.
+    pub fn cut(&self, text: &str, max_chars: usize) -> (String, bool) {
         let text = self.redact(text);
         match text.char_indices().nth(max_chars) {
-            None => text.into_owned(),
-            Some((end, _)) => text.get(..end).unwrap_or_default().chars().chain([ELLIPSIS]).collect(),
+            None => (text.into_owned(), false),
+            Some((end, _)) => (text.get(..end).unwrap_or_default().to_owned(), true),
         }
     }
 
