@@ -63,6 +63,15 @@ pub enum Event {
         /// Its folder in the workspace, where something needs or names one.
         path: Option<String>,
     },
+    /// How long the identity lasts that runs are watched with. Nothing has been started yet.
+    IdentityLasts {
+        /// In words: `until 2026-03-02 10:00:00 UTC`.
+        shown: String,
+        /// For how long.
+        left: Duration,
+        /// Whether it ends the wait before `TIMEOUT` does.
+        limits: bool,
+    },
     /// A run was started.
     RunTriggered {
         /// The run.
@@ -216,6 +225,8 @@ pub struct RunEnd {
     pub code: Option<Code>,
     /// In words: `succeeded`, `failed: …`.
     pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
     /// How long it was watched.
     pub elapsed: Duration,
 }

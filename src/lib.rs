@@ -26,6 +26,7 @@ use databricks::identity::Me;
 use event::{Emit, Event};
 use exit::Exit;
 use http::{Network, NetworkOptions, Wire};
+use identity::Identity;
 use outcome::Outcome;
 use pipeline::{Environment, Pipeline};
 use plan::Plan;
@@ -95,7 +96,7 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     });
     let (walked, sent) = match connection {
         Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
-        Ok((settings, (workspace, how))) => {
+        Ok((settings, (workspace, identity))) => {
             journalist.write_outputs_to(&settings.output_dir, &ports.redactor);
             let in_flight = InFlight::default();
             let step = Step {
@@ -103,7 +104,7 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
                 settings: &settings,
                 pipeline: &pipeline,
                 workspace: &workspace,
-                how,
+                identity: &identity,
                 secrets: &reading.secrets,
                 events: &journalist,
                 nonce: ports.nonce,
@@ -139,7 +140,7 @@ struct Step<'a> {
     settings: &'a Settings,
     pipeline: &'a Pipeline,
     workspace: &'a Workspace,
-    how: &'static str,
+    identity: &'a Identity,
     secrets: &'a [Secret],
     deadline: Instant,
     events: &'a dyn Emit,
@@ -176,6 +177,7 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
         nonce: step.nonce,
         events: step.events,
         in_flight: step.in_flight,
+        identity: step.identity,
     };
     runs::run(&context, &resolved).await
 }
@@ -188,7 +190,7 @@ fn connect(
     redactor: &Redactor,
     nonce: u64,
     began: Instant,
-) -> Result<(Workspace, &'static str), Vec<Problem>> {
+) -> Result<(Workspace, Identity), Vec<Problem>> {
     /// How long a connection may take: long enough for a lost packet or two.
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long the workspace may stay silent: the vendor's own clients wait as long.
@@ -221,8 +223,8 @@ fn connect(
         redactor.learn_pair(user, password);
     }
     let client = http::Client::new(options, wire, Arc::new(http::Unsigned));
-    let identity = identity::choose(&settings.login, &client, redactor);
-    Ok((Workspace::new(client.sibling(identity.authorize)), identity.how))
+    let identity = identity::choose(settings, &client, redactor);
+    Ok((Workspace::new(client.sibling(Arc::clone(&identity.authorize))), identity))
 }
 
 async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
@@ -231,24 +233,11 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
             step.events.emit(Event::LoggedIn {
                 host: step.settings.host.as_str().trim_end_matches('/').to_owned(),
                 user: me.user_name.clone(),
-                how: step.how.to_owned(),
+                how: step.identity.how.clone(),
             });
             Ok(me)
         }
-        Err(error) => {
-            let mut problem = error.problem();
-            if matches!(problem.code, Code::NotFound | Code::UnexpectedAnswer) {
-                // Every workspace knows who asks; a server that has no such page is no workspace.
-                problem.code = Code::NotDatabricks;
-                problem.hint = Some("check `DATABRICKS_HOST`: it must be the address of a workspace".into());
-            }
-            let place = match problem.code {
-                Code::InvalidToken | Code::PermissionDenied => "log-in",
-                Code::ProxyFailed => "HTTPS_PROXY",
-                _ => "DATABRICKS_HOST",
-            };
-            Err(Stop::because(Exit::Identity, problem.at(place)))
-        }
+        Err(error) => Err(Stop::because(Exit::Identity, identity::not_logged_in(&error, step.settings))),
     }
 }
 

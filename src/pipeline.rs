@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// Where Bitbucket puts the identity token of a step with `oidc: true`; pipes see it without being handed it.
+pub const STEP_TOKEN: &str = "BITBUCKET_STEP_OIDC_TOKEN";
+
 /// The process' environment as values: only `main.rs` reads the real one.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {

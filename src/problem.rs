@@ -15,12 +15,14 @@ pub struct Problem {
     pub hint: Option<String>,
     /// The page to open, shown alone at the end of its line.
     pub link: Option<String>,
+    /// Lines to read or to paste, shown as they are: what the message is about.
+    pub exhibit: Vec<String>,
 }
 
 impl Problem {
     /// A problem that belongs to no one place.
     pub fn new(code: Code, message: impl Into<String>) -> Problem {
-        Problem { code, place: None, message: message.into(), hint: None, link: None }
+        Problem { code, place: None, message: message.into(), hint: None, link: None, exhibit: Vec::new() }
     }
 
     /// Says where it is.
@@ -85,6 +87,8 @@ codes! {
     UnresolvedVariable "unresolved-variable" "A value is the literal `$NAME`: the step never defined NAME";
     UnknownVariable "unknown-variable" "A variable is one edit away from one that this pipe knows";
     NotUnicode "not-unicode" "A variable's value is not UTF-8";
+    HostNotAllowed "host-not-allowed" "A credential would go to a host that is neither Databricks' nor vouched for";
+    NoStepToken "no-step-token" "The step has no identity token: `oidc: true` is missing";
     ConflictingVariables "conflicting-variables" "Two variables contradict each other";
     NoEffect "no-effect" "A variable, or a part of its value, has no effect";
     // Local files
@@ -105,6 +109,7 @@ codes! {
     TlsFailed "tls-failed" "The host's certificate or its TLS is not acceptable";
     ProxyFailed "proxy-failed" "The proxy cannot be reached, or does not let the connection pass";
     NotDatabricks "not-databricks" "The host answers, but not as a Databricks workspace does";
+    NoTrustPolicy "no-trust-policy" "No federation policy of the service principal fits the identity token";
     InvalidToken "invalid-token" "Databricks does not accept the credential";
     PermissionDenied "permission-denied" "The identity may not do this";
     RateLimited "rate-limited" "The workspace kept answering 429 until patience ended";
@@ -126,6 +131,7 @@ codes! {
     RunCancelled "run-cancelled" "The run was cancelled, or did not happen";
     StatusDisagrees "status-disagrees" "The run's status fields contradict each other";
     WaitEnded "wait-ended" "Our wait ended before the run did";
+    IdentityEnded "identity-ended" "The identity token is over, so that no new access token can be bought with it";
     IdentityLost "identity-lost" "Databricks stopped accepting the credential in the middle of the work";
     // Ours
     OutputsNotWritten "outputs-not-written" "The files in `OUTPUT_DIR` cannot be written; a warning only";

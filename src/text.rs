@@ -1,6 +1,6 @@
 //! Small pieces of text for people.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// `5m 3s`, `1s 200ms`, `35ms`: as exact as a reader of a log wants it.
 pub fn duration(duration: Duration) -> String {
@@ -13,6 +13,14 @@ pub fn duration(duration: Duration) -> String {
         1
     };
     humantime::format_duration(Duration::from_millis(millis / step * step)).to_string()
+}
+
+/// `2026-03-02 09:00:00 UTC`.
+pub fn clock(time: SystemTime) -> String {
+    // The formatter cannot write years of five digits, which a token may name.
+    const LATEST: Duration = Duration::from_secs(253_402_300_799);
+    let time = time.min(SystemTime::UNIX_EPOCH + LATEST).max(SystemTime::UNIX_EPOCH);
+    humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', " UTC")
 }
 
 /// `1 notebook`, `1,024 notebooks`.

@@ -208,7 +208,7 @@ fn hosts_that_are_no_workspace_are_told_apart() {
         assert_eq!(ended.code, 2, "{name}: {}", ended.log);
         assert_golden(&format!("host/{name}"), &ended.log);
     }
-    let ended = step.process(&[("DATABRICKS_HOST", "https://nowhere.invalid")]);
+    let ended = step.process(&[("DATABRICKS_HOST", "https://nowhere.invalid"), ("ALLOWED_HOSTS", "nowhere.invalid")]);
     assert_eq!(ended.code, 2, "{}", ended.log);
     assert!(ended.log.contains("[host-not-found]"), "{}", ended.log);
 }

@@ -61,12 +61,12 @@ fn a_certificate_for_another_name_is_refused_with_the_authority_known() {
 
 /// A workspace under the name that only a proxy can resolve, and a step that trusts it.
 fn far_away() -> (Running, Step) {
-    let running = Running::start_tls_with(Sandbox::new(), Tls::new(&["workspace.invalid"]).unwrap()).unwrap();
+    let running = Running::start_tls_with(Sandbox::new(), Tls::new(&["workspace.cloud.databricks.com"]).unwrap()).unwrap();
     let step = step(&running).variable("CA_BUNDLE", running.ca_pem());
     (running, step)
 }
 
-const FAR: (&str, &str) = ("DATABRICKS_HOST", "https://workspace.invalid");
+const FAR: (&str, &str) = ("DATABRICKS_HOST", "https://workspace.cloud.databricks.com");
 
 #[test]
 fn a_proxy_carries_the_connection_and_sees_nothing_of_it() {
@@ -83,7 +83,7 @@ fn a_proxy_carries_the_connection_and_sees_nothing_of_it() {
         assert!(proxy.seen().len() > before);
     }
     for seen in proxy.seen() {
-        assert_eq!((seen.target.as_str(), seen.authorization), ("workspace.invalid:443", None));
+        assert_eq!((seen.target.as_str(), seen.authorization), ("workspace.cloud.databricks.com:443", None));
     }
 }
 
@@ -138,7 +138,7 @@ fn hosts_of_no_proxy_and_this_machine_are_reached_without_it() {
 
     let far = format!("https://{}", name());
     for (variable, list) in [("NO_PROXY", "example.com, invalid"), ("no_proxy", &name())] {
-        let ended = step.process(&[("DATABRICKS_HOST", &far), (variable, list), ("TIMEOUT", "1s")]);
+        let ended = step.process(&[("DATABRICKS_HOST", &far), ("ALLOWED_HOSTS", &name()), (variable, list)]);
         // Whoever is reached without the proxy is looked up here, and the name is none.
         assert!(ended.log.contains("invalid dns name"), "{list}: {}", ended.log);
     }

@@ -130,6 +130,11 @@ impl Answer {
         (!id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
     }
 
+    /// What time it was at the server (RFC 9110, 6.6.1).
+    pub fn date(&self) -> Option<std::time::SystemTime> {
+        httpdate::parse_http_date(self.headers.get("date")?.to_str().ok()?.trim()).ok()
+    }
+
     /// How long the server asks us to wait (RFC 9110, 10.2.3): seconds, or a date. A date counts from the answer's own
     /// `Date`, because the two clocks need not agree; without one it says nothing.
     pub fn retry_after(&self) -> Option<Duration> {
@@ -139,8 +144,7 @@ impl Answer {
             return Some(Duration::from_secs(seconds));
         }
         let until = httpdate::parse_http_date(value).ok()?;
-        let now = httpdate::parse_http_date(field("date")?).ok()?;
-        Some(until.duration_since(now).unwrap_or_default())
+        Some(until.duration_since(self.date()?).unwrap_or_default())
     }
 }
 

@@ -101,6 +101,12 @@ struct Host {
     random: Mutex<fastrand::Rng>,
     /// Whether the host ever answered: then its name is right, and trouble with it is a passing one.
     host_known: AtomicBool,
+    counters: Arc<Counters>,
+}
+
+/// What was sent, to whatever host.
+#[derive(Default)]
+struct Counters {
     requests: AtomicU64,
     repetitions: AtomicU64,
     throttled: AtomicU64,
@@ -110,17 +116,7 @@ impl Client {
     /// A client that sends over `wire` and signs with `authorize`.
     pub fn new(options: Options, wire: Arc<dyn Wire>, authorize: Arc<dyn Authorize>) -> Client {
         let deadline = options.deadline;
-        let random = Mutex::new(fastrand::Rng::with_seed(options.seed));
-        let host = Host {
-            options,
-            wire,
-            random,
-            host_known: AtomicBool::new(false),
-            requests: AtomicU64::new(0),
-            repetitions: AtomicU64::new(0),
-            throttled: AtomicU64::new(0),
-        };
-        Client::of(Arc::new(host), authorize, deadline)
+        Client::of(Arc::new(Host::new(options, wire, Arc::default())), authorize, deadline)
     }
 
     fn of(host: Arc<Host>, authorize: Arc<dyn Authorize>, deadline: Instant) -> Client {
@@ -132,6 +128,15 @@ impl Client {
     #[must_use]
     pub fn sibling(&self, authorize: Arc<dyn Authorize>) -> Client {
         Client::of(Arc::clone(&self.shared.host), authorize, self.deadline)
+    }
+
+    /// A client to another host that signs with something else. What it sends is counted together with this one's.
+    #[must_use]
+    pub fn elsewhere(&self, base: url::Url, authorize: Arc<dyn Authorize>) -> Client {
+        let here = &self.shared.host;
+        let options = Options { base, ..here.options.clone() };
+        let host = Host::new(options, Arc::clone(&here.wire), Arc::clone(&here.counters));
+        Client::of(Arc::new(host), authorize, self.deadline)
     }
 
     /// Scheme and authority of the host.
@@ -147,10 +152,11 @@ impl Client {
 
     /// What was sent so far, by all clones.
     pub fn stats(&self) -> Stats {
+        let counters = &self.shared.host.counters;
         Stats {
-            requests: self.shared.host.requests.load(Relaxed),
-            repetitions: self.shared.host.repetitions.load(Relaxed),
-            throttled: self.shared.host.throttled.load(Relaxed),
+            requests: counters.requests.load(Relaxed),
+            repetitions: counters.repetitions.load(Relaxed),
+            throttled: counters.throttled.load(Relaxed),
         }
     }
 
@@ -236,8 +242,8 @@ impl Client {
         let told = (Arc::clone(&course.request), course.attempts);
         let sending = async {
             let prepared = attempt::prepare(&host.options, call, credentials, boundary).await?;
-            host.requests.fetch_add(1, Relaxed);
-            host.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
+            host.counters.requests.fetch_add(1, Relaxed);
+            host.counters.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
             attempt::send(&*host.wire, &host.options, prepared, told).await
         };
         let end = match timeout_at(self.deadline, sending).await {
@@ -271,7 +277,7 @@ impl Client {
     fn note(&self, lane: &Lane, turn: &Turn, answer: &Answer, course: &mut Course) {
         course.gate = Duration::ZERO;
         if answer.status == 429 {
-            self.shared.host.throttled.fetch_add(1, Relaxed);
+            self.shared.host.counters.throttled.fetch_add(1, Relaxed);
             course.gate = lane.throttled(turn, answer.retry_after());
         } else {
             lane.passed(turn);
@@ -321,6 +327,11 @@ impl Client {
 }
 
 impl Host {
+    fn new(options: Options, wire: Arc<dyn Wire>, counters: Arc<Counters>) -> Host {
+        let random = Mutex::new(fastrand::Rng::with_seed(options.seed));
+        Host { options, wire, random, host_known: AtomicBool::new(false), counters }
+    }
+
     fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
         self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,13 +1,13 @@
 //! An access token, kept as long as it is good: one renewal at a time, whoever asks, and early enough that nobody waits.
 
-use super::unsendable;
-use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use super::{End, unsendable};
+use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use crate::http::{Authorize, NoCredential, Signing};
 use crate::secrets::{Redactor, Secret};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout};
 
 /// A token is not used in its last seconds: some services refuse one with 30 s left (py oauth.py, `Token.expired`).
@@ -16,6 +16,14 @@ const UNUSED: Duration = Duration::from_secs(40);
 /// From when on before its end a token is renewed, while it still serves; half of its lifetime, if that is less
 /// (py oauth.py, `Refreshable`).
 const STALE: Duration = Duration::from_secs(20 * 60);
+
+/// A token that is bought with one that ends is bought anew this long before either ends: while the other lives, the
+/// new one may outlive it (whether it does, the service does not say; both were seen).
+const BEFORE_END: Duration = Duration::from_secs(120);
+
+/// By how much an access token must outlive the token it was bought with, to count as outliving it: clocks and answers
+/// take their time.
+const OUTLIVES: Duration = Duration::from_secs(60);
 
 /// How long the renewal of a token that still serves may hold up the one request that sees to it.
 const GRACE: Duration = Duration::from_secs(10);
@@ -37,12 +45,39 @@ pub(super) struct Grant {
     pub(super) token: Secret,
     /// How long it is good, from the moment when it was asked for; `None` if nobody said.
     pub(super) lifetime: Option<Duration>,
+    /// How long what it was bought with is good, from the same moment on; `None` for what does not end.
+    pub(super) bought_with: Option<Duration>,
+    /// What time it was at the server.
+    pub(super) date: Option<SystemTime>,
+}
+
+/// The header field that a token goes into.
+#[derive(Clone)]
+pub(super) struct Field {
+    name: HeaderName,
+    scheme: &'static str,
+}
+
+impl Field {
+    /// That of every API.
+    pub(super) const AUTHORIZATION: Field = Field { name: AUTHORIZATION, scheme: "Bearer " };
+
+    /// That for rights on a workspace as a resource of Azure (go config/auth_azure_client_secret.go).
+    pub(super) const MANAGEMENT: Field =
+        Field { name: HeaderName::from_static("x-databricks-azure-sp-management-token"), scheme: "" };
+}
+
+/// Something that may end.
+pub(super) trait Lasts: Send + Sync {
+    /// When it will, as far as that is known by now.
+    fn end(&self) -> Option<End>;
 }
 
 /// Signs with the tokens of a source.
 pub(super) struct Cached<S> {
     source: S,
     redactor: Redactor,
+    field: Field,
     state: Mutex<State>,
     /// Held by the one who renews. Never together with the other lock across a wait.
     renewing: tokio::sync::Mutex<()>,
@@ -61,6 +96,8 @@ struct Held {
     stale: Option<Instant>,
     /// From when on it is not to be used.
     unused: Option<Instant>,
+    /// When the identity ends behind it.
+    end: Option<End>,
 }
 
 /// What is at hand.
@@ -71,8 +108,8 @@ enum Hand {
 }
 
 impl<S: TokenSource> Cached<S> {
-    pub(super) fn new(source: S, redactor: Redactor) -> Cached<S> {
-        Cached { source, redactor, state: Mutex::default(), renewing: tokio::sync::Mutex::new(()) }
+    pub(super) fn new(source: S, redactor: Redactor, field: Field) -> Cached<S> {
+        Cached { source, redactor, field, state: Mutex::default(), renewing: tokio::sync::Mutex::new(()) }
     }
 
     async fn field(&self) -> Result<HeaderValue, NoCredential> {
@@ -117,10 +154,10 @@ impl<S: TokenSource> Cached<S> {
     /// Asks the source; the redactor knows the token before anybody else does.
     async fn renew(&self) -> Result<HeaderValue, NoCredential> {
         let asked = Instant::now();
-        let Grant { token, lifetime } = self.source.fetch().await?;
+        let Grant { token, lifetime, bought_with, date } = self.source.fetch().await?;
         self.redactor.learn(&token);
-        let mut field =
-            HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| unsendable("the access token"))?;
+        let mut field = HeaderValue::from_str(&format!("{}{}", self.field.scheme, token.expose()))
+            .map_err(|_| unsendable("the access token"))?;
         field.set_sensitive(true);
         // However short a token lives, it serves for half of that.
         let before_end = |margin: Duration| {
@@ -128,7 +165,13 @@ impl<S: TokenSource> Cached<S> {
             asked.checked_add(lifetime.saturating_sub(margin.min(lifetime / 2)))
         };
         tracing::debug!(seconds = lifetime.map(|lifetime| lifetime.as_secs()), "a new access token");
-        let held = Held { field: field.clone(), stale: before_end(STALE), unused: before_end(UNUSED) };
+        let mut held = Held { field: field.clone(), stale: before_end(STALE), unused: before_end(UNUSED), end: None };
+        if let Some(left) = bought_with {
+            let course = Course::of(lifetime, left);
+            held.stale = course.renew.and_then(|after| asked.checked_add(after));
+            let clock = |at: Instant| Some(date? + at.saturating_duration_since(Instant::now()));
+            held.end = asked.checked_add(course.end).map(|at| End { at, clock: clock(at) });
+        }
         self.state().held = Some(held);
         Ok(field)
     }
@@ -151,16 +194,47 @@ impl<S: TokenSource> Cached<S> {
 
 impl<S: TokenSource> Authorize for Cached<S> {
     fn sign(&self) -> Signing<'_> {
-        Box::pin(async { Ok(HeaderMap::from_iter([(AUTHORIZATION, self.field().await?)])) })
+        Box::pin(async { Ok(HeaderMap::from_iter([(self.field.name.clone(), self.field().await?)])) })
     }
 
     /// Throws the refused token away, unless another request did so already and the next one is at hand.
     fn refused(&self, given: &HeaderMap) -> bool {
         let held = &mut self.state().held;
-        if held.as_ref().is_some_and(|held| given.get(AUTHORIZATION) == Some(&held.field)) {
+        if held.as_ref().is_some_and(|held| given.get(&self.field.name) == Some(&held.field)) {
             *held = None;
         }
         true
+    }
+}
+
+impl<S: TokenSource> Lasts for Cached<S> {
+    fn end(&self) -> Option<End> {
+        self.state().held.as_ref()?.end
+    }
+}
+
+/// What becomes of an identity whose access tokens are bought with a token that ends. Times count from when the access
+/// token was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Course {
+    /// When to renew; `None` when it is too late for that to help.
+    renew: Option<Duration>,
+    /// When the last access token ends.
+    end: Duration,
+}
+
+impl Course {
+    /// For an access token that lives so long, bought with one that lives `left`.
+    fn of(lifetime: Option<Duration>, left: Duration) -> Course {
+        let end = lifetime.unwrap_or(left);
+        let Some(last_chance) = left.checked_sub(BEFORE_END).filter(|last| !last.is_zero()) else {
+            return Course { renew: None, end };
+        };
+        // However short a token lives, it serves for half of that.
+        let renew = last_chance.min(end.saturating_sub(BEFORE_END.min(end / 2)));
+        // What outlives the token it was bought with will do so once more, at the last renewal.
+        let end = if end > left + OUTLIVES { last_chance + end } else { left };
+        Course { renew: Some(renew), end }
     }
 }
 

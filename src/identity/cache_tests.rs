@@ -13,11 +13,27 @@ struct Source {
     /// The requests (from 0) that fail.
     fails: fn(usize) -> bool,
     takes: Duration,
+    /// When that ends which the tokens are bought with.
+    bought_with: Option<Instant>,
+    /// Whether they may outlive it.
+    outlives: bool,
 }
 
 impl Source {
     fn new(lifetime: Option<Duration>, fails: fn(usize) -> bool) -> Source {
-        Source { asked: Arc::default(), lifetime, fails, takes: Duration::from_secs(1) }
+        Source {
+            asked: Arc::default(),
+            lifetime,
+            fails,
+            takes: Duration::from_secs(1),
+            bought_with: None,
+            outlives: false,
+        }
+    }
+
+    /// Tokens of an hour at most, bought with one that lives so long.
+    fn bought_with(left: Duration, outlives: bool) -> Source {
+        Source { bought_with: Some(Instant::now() + left), outlives, ..Source::new(Some(HOUR), |_| false) }
     }
 
     fn asked(&self) -> usize {
@@ -34,13 +50,19 @@ impl TokenSource for Source {
                 let problem = Problem::new(Code::InvalidToken, format!("refusal {number}"));
                 return Err(NoCredential { problem: Box::new(problem), passing: false });
             }
-            Ok(Grant { token: Secret::new(format!("bought-{number}")), lifetime: self.lifetime })
+            let bought_with = self.bought_with.map(|ends| ends.saturating_duration_since(Instant::now()));
+            let lifetime = self.lifetime.map(|lifetime| match (self.outlives, bought_with) {
+                (false, Some(left)) => lifetime.min(left),
+                _ => lifetime,
+            });
+            let token = Secret::new(format!("bought-{number}"));
+            Ok(Grant { token, lifetime, bought_with, date: Some(SystemTime::UNIX_EPOCH) })
         })
     }
 }
 
 fn cached(source: &Source) -> Arc<Cached<Source>> {
-    Arc::new(Cached::new(source.clone(), Redactor::new()))
+    Arc::new(Cached::new(source.clone(), Redactor::new(), Field::AUTHORIZATION))
 }
 
 async fn signed(cached: &Cached<Source>) -> String {
@@ -150,8 +172,60 @@ async fn what_is_refused_is_thrown_away_once() {
 #[tokio::test(start_paused = true)]
 async fn the_redactor_knows_a_token_before_anybody_else() {
     let redactor = Redactor::new();
-    let cached = Cached::new(Source::new(Some(HOUR), |_| false), redactor.clone());
+    let cached = Cached::new(Source::new(Some(HOUR), |_| false), redactor.clone(), Field::AUTHORIZATION);
     assert_eq!(redactor.redact("it is bought-0"), "it is bought-0");
     cached.sign().await.unwrap();
     assert_eq!(redactor.redact("it is bought-0"), "it is [secret]");
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Signs every ten seconds, as a watch does, until nothing is signed any more; returns how long that went well, in
+/// minutes, what was foreseen at the beginning, and how often a token was asked for.
+async fn until_the_end(source: Source) -> (u64, u64, usize) {
+    let cached = cached(&source);
+    let began = Instant::now();
+    assert_eq!(cached.end(), None);
+    signed(&cached).await;
+    let foreseen = cached.end().unwrap();
+    loop {
+        let end = cached.end().unwrap();
+        let clock = end.clock.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(clock <= HOUR * 3, "{clock:?}");
+        if Instant::now() + MINUTE >= end.at {
+            let minutes = |at: Instant| (at - began).as_secs() / 60;
+            return (minutes(end.at), minutes(foreseen.at), source.asked());
+        }
+        let asked = source.asked();
+        assert!(signed(&cached).await.starts_with("Bearer bought-"));
+        assert!(source.asked() - asked <= 1);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_with_its_step_is_renewed_once_before_that_and_no_longer() {
+    // Whether the new token would outlive the other, only the attempt shows: one request in an hour.
+    assert_eq!(until_the_end(Source::bought_with(HOUR, false)).await, (60, 60, 2));
+    assert_eq!(until_the_end(Source::bought_with(20 * MINUTE, false)).await, (20, 20, 2));
+    // Two hours of identity, in tokens of an hour each.
+    assert_eq!(until_the_end(Source::bought_with(120 * MINUTE, false)).await, (120, 120, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_its_step_is_bought_as_late_as_can_be() {
+    // At minute 58 another hour is bought; that it will be is foreseen at the beginning.
+    assert_eq!(until_the_end(Source::bought_with(55 * MINUTE, true)).await, (113, 113, 2));
+    // The first answer does not tell which of the two rules holds: the less is promised, the more is had.
+    assert_eq!(until_the_end(Source::bought_with(HOUR, true)).await, (118, 60, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_almost_over_is_not_renewed_at_all() {
+    assert_eq!(until_the_end(Source::bought_with(90 * Duration::from_secs(1), false)).await, (1, 1, 1));
+    let refused = Source { fails: |number| number > 0, ..Source::bought_with(HOUR, false) };
+    // A renewal that is refused while the token serves changes nothing about the end.
+    let (minutes, foreseen, asked) = until_the_end(refused).await;
+    assert_eq!((minutes, foreseen), (60, 60));
+    assert!((2..=6).contains(&asked), "{asked}");
 }

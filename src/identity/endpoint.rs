@@ -1,42 +1,42 @@
-//! The token endpoint of a workspace: where it is, what it is asked, and what its refusals mean (RFC 6749, 5.1 and 5.2).
+//! The token endpoint of a workspace or an account: where it is, and what it is asked (RFC 6749, 5.1).
 
 use super::cache::Grant;
-use crate::databricks::error::{ApiError, Error, Shape, classify, parse_json};
-use crate::http::{
-    Answer, Authorize, Body, Call, Class, Client, Failure, Method, NoCredential, Repeat, Unsigned, Verdict,
-};
+use super::{patient, refusal};
+use crate::databricks::error::{ApiError, Error, classify, parse_json};
+use crate::http::{Answer, Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Unsigned, Verdict};
 use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
+use crate::settings::{Settings, TrustedHosts, is_account_console};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use url::{Url, form_urlencoded};
-
-/// Where every workspace has its token endpoint. The documents that may name another are asked first, but nothing
-/// depends on them.
-const WORKSPACE_ENDPOINT: &str = "/oidc/v1/token";
-
-/// Far beyond every deadline: whoever waits for a token has a deadline of its own.
-const NEVER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The token endpoint of the host that a client speaks to.
 pub(super) struct Endpoint {
     /// For the documents, which everybody may read.
     open: Client,
-    /// For the endpoint itself.
-    signed: Client,
-    path: OnceCell<String>,
+    credential: Arc<dyn Authorize>,
+    trusted: TrustedHosts,
+    workspace_id: Option<String>,
+    account_id: Option<String>,
+    /// Signed for it, and its path.
+    found: OnceCell<(Client, String)>,
 }
 
-/// `GET /.well-known/databricks-config` (py oauth.py, `get_host_metadata`).
-#[derive(Deserialize)]
+/// `GET /.well-known/databricks-config` (py oauth.py, `get_host_metadata`; go config/host_metadata.go).
+#[derive(Default, Deserialize)]
 struct HostMetadata {
-    oidc_endpoint: String,
+    #[serde(default)]
+    oidc_endpoint: Option<String>,
     #[serde(default)]
     account_id: Option<String>,
+    #[serde(default)]
+    workspace_id: Option<String>,
+    #[serde(default)]
+    host_type: Option<String>,
 }
 
 /// `GET {oidc_endpoint}/.well-known/oauth-authorization-server` (RFC 8414).
@@ -54,18 +54,24 @@ struct WireGrant {
 
 impl Endpoint {
     /// The endpoint of the host of `client`; requests for tokens carry what `credential` gives.
-    pub(super) fn new(client: &Client, credential: Arc<dyn Authorize>) -> Endpoint {
-        let never = Instant::now() + NEVER;
+    pub(super) fn new(client: &Client, settings: &Settings, credential: Arc<dyn Authorize>) -> Endpoint {
         Endpoint {
-            open: client.sibling(Arc::new(Unsigned)).until(never),
-            signed: client.sibling(credential).until(never),
-            path: OnceCell::new(),
+            open: patient(client.sibling(Arc::new(Unsigned))),
+            credential,
+            trusted: settings.trusted.clone(),
+            workspace_id: settings.workspace_id.clone(),
+            account_id: settings.account_id.clone(),
+            found: OnceCell::new(),
         }
     }
 
-    /// Asks for an access token.
-    pub(super) async fn request(&self, form: &[(&str, &str)]) -> Result<Grant, NoCredential> {
-        let path = self.path.get_or_init(|| self.discover()).await;
+    /// Asks for an access token; `refused` says what it means that there is none.
+    pub(super) async fn request(
+        &self,
+        form: &[(&str, &str)],
+        refused: impl FnOnce(&refusal::Refusal) -> Option<Problem>,
+    ) -> Result<Grant, NoCredential> {
+        let (client, path) = self.found.get_or_try_init(|| self.discover()).await?;
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let call = Call {
             method: Method::POST,
@@ -78,58 +84,104 @@ impl Endpoint {
             repeat: Repeat::Always,
             patience: None,
         };
-        let answer = self.signed.send(&call, classify).await.map_err(refusal)?;
-        let grant: WireGrant = parse_json(&answer).map_err(|error| no_token(&error))?;
-        if grant.access_token.trim().is_empty() {
-            return Err(no_token(&ApiError::read(&answer)));
+        match client.send(&call, classify).await {
+            Ok(answer) => grant(&answer),
+            Err(failure) => Err(refusal::of(failure, refused)),
         }
-        Ok(Grant { token: Secret::new(grant.access_token), lifetime: seconds(grant.expires_in.as_ref()) })
     }
 
-    /// The endpoint's path, as the host's own documents tell it. Only an endpoint of the very host that the user named
-    /// is used: a credential is sent nowhere else.
-    async fn discover(&self) -> String {
-        match self.documented().await {
-            Ok(endpoint) if endpoint.origin() == self.open.base().origin() => endpoint.path().to_owned(),
+    /// The endpoint, as the host's own documents tell it.
+    async fn discover(&self) -> Result<(Client, String), NoCredential> {
+        let base = self.open.base();
+        let metadata = match self.document(&self.open, "/.well-known/databricks-config").await {
+            Ok(metadata) => metadata,
+            // A host that answers, but not this, may still have the second document.
+            Err(Error::Api(_)) => HostMetadata::default(),
+            Err(error) => {
+                tracing::debug!("the host tells nothing of its log-in: {error}");
+                return Ok(self.at(&self.usual()));
+            }
+        };
+        self.check(&metadata)?;
+        let usual = self.usual();
+        let endpoint = match self.documented(metadata).await {
+            // Only the domains that a credential may be sent to count, whatever a document says.
+            Ok(endpoint) if endpoint.origin() == base.origin() || self.trusted.allow(&endpoint) => endpoint,
             Ok(endpoint) => {
                 let host = endpoint.host_str().unwrap_or_default();
                 tracing::debug!("the host names a token endpoint on another host, which is not used: {host}");
-                WORKSPACE_ENDPOINT.to_owned()
+                usual
             }
             Err(reason) => {
-                tracing::debug!("the token endpoint is taken to be `{WORKSPACE_ENDPOINT}`: {reason}");
-                WORKSPACE_ENDPOINT.to_owned()
+                tracing::debug!("the token endpoint is taken to be `{}`: {reason}", usual.path());
+                usual
             }
-        }
+        };
+        Ok(self.at(&endpoint))
     }
 
-    async fn documented(&self) -> Result<Url, String> {
-        let base = self.open.base();
-        let metadata: Option<HostMetadata> = match self.document("/.well-known/databricks-config").await {
-            Ok(metadata) => Some(metadata),
-            // A host that answers, but not this, may still have the second document.
-            Err(Error::Api(_)) => None,
-            Err(error) => return Err(error.to_string()),
+    fn at(&self, endpoint: &Url) -> (Client, String) {
+        let credential = Arc::clone(&self.credential);
+        let client = if endpoint.origin() == self.open.base().origin() {
+            self.open.sibling(credential)
+        } else {
+            self.open.elsewhere(origin(endpoint), credential)
         };
-        let root = metadata.map_or_else(
-            || "/oidc".to_owned(),
-            |metadata| {
-                let account = metadata.account_id.unwrap_or_default();
-                metadata.oidc_endpoint.replace("{account_id}", &account)
-            },
-        );
+        (patient(client), endpoint.path().to_owned())
+    }
+
+    /// Where hosts have their endpoint that do not say it: the documents are asked first, but nothing depends on them.
+    fn usual(&self) -> Url {
+        let base = self.open.base();
+        let mut url = base.clone();
+        match &self.account_id {
+            Some(account) if is_account_console(base) => url.set_path(&format!("/oidc/accounts/{account}/v1/token")),
+            _ => url.set_path("/oidc/v1/token"),
+        }
+        url
+    }
+
+    /// Whether the host is what the settings take it for.
+    fn check(&self, metadata: &HostMetadata) -> Result<(), NoCredential> {
+        let kind = metadata.host_type.as_deref().unwrap_or_default();
+        let problem = match (&self.workspace_id, &metadata.workspace_id) {
+            (None, _) if kind == "unified" || kind == "account" => {
+                let message =
+                    "not set, and the host in `DATABRICKS_HOST` serves a whole account, with several workspaces";
+                let hint = "set it to the number after `?o=` in the address that the browser shows of the workspace";
+                Problem::new(Code::MissingVariable, message).hint(hint)
+            }
+            (Some(meant), Some(told)) if kind == "workspace" && meant != told => {
+                let message = format!("`{meant}`, but the host in `DATABRICKS_HOST` is the workspace `{told}`");
+                Problem::new(Code::ConflictingVariables, message)
+                    .hint("check which of the two is meant, and leave the id out")
+            }
+            _ => return Ok(()),
+        };
+        Err(NoCredential { problem: Box::new(problem.at("DATABRICKS_WORKSPACE_ID")), passing: false })
+    }
+
+    async fn documented(&self, metadata: HostMetadata) -> Result<Url, String> {
+        let base = self.open.base();
         let not_an_address = |error: url::ParseError| error.to_string();
+        let account = self.account_id.clone().or(metadata.account_id).unwrap_or_default();
+        let root = metadata.oidc_endpoint.unwrap_or_else(|| "/oidc".to_owned()).replace("{account_id}", &account);
         let root = base.join(root.trim_end_matches('/')).map_err(not_an_address)?;
-        if root.origin() != base.origin() {
+        if root.origin() != base.origin() && !self.trusted.allow(&root) {
             return Ok(root);
         }
+        let client = if root.origin() == base.origin() {
+            self.open.clone()
+        } else {
+            self.open.elsewhere(origin(&root), Arc::new(Unsigned))
+        };
         let path = format!("{}/.well-known/oauth-authorization-server", root.path());
-        let server: AuthorizationServer = self.document(&path).await.map_err(|error| error.to_string())?;
+        let server: AuthorizationServer = self.document(&client, &path).await.map_err(|error| error.to_string())?;
         base.join(&server.token_endpoint).map_err(not_an_address)
     }
 
     /// A document that is asked for once: a host in trouble is found out by the request for the token.
-    async fn document<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+    async fn document<T: DeserializeOwned>(&self, client: &Client, path: &str) -> Result<T, Error> {
         let call = Call {
             method: Method::GET,
             path: path.to_owned(),
@@ -144,8 +196,31 @@ impl Endpoint {
             Verdict::Accept => Verdict::Accept,
             _ => Verdict::Fail,
         };
-        Ok(parse_json(&self.open.send(&call, once).await?)?)
+        Ok(parse_json(&client.send(&call, once).await?)?)
     }
+}
+
+/// Scheme and authority alone.
+fn origin(url: &Url) -> Url {
+    let mut origin = url.clone();
+    origin.set_path("/");
+    origin.set_query(None);
+    origin.set_fragment(None);
+    origin
+}
+
+/// The access token in an answer.
+pub(super) fn grant(answer: &Answer) -> Result<Grant, NoCredential> {
+    let wire: WireGrant = parse_json(answer).map_err(|error| refusal::no_token(&error))?;
+    if wire.access_token.trim().is_empty() {
+        return Err(refusal::no_token(&ApiError::read(answer)));
+    }
+    Ok(Grant {
+        token: Secret::new(wire.access_token),
+        lifetime: seconds(wire.expires_in.as_ref()),
+        bought_with: None,
+        date: answer.date(),
+    })
 }
 
 /// `expires_in`: a number of seconds, or one as text. Anything else says nothing.
@@ -155,53 +230,6 @@ fn seconds(expires_in: Option<&serde_json::Value>) -> Option<Duration> {
         value => value.as_f64()?,
     };
     Duration::try_from_secs_f64(seconds).ok().filter(|lifetime| !lifetime.is_zero())
-}
-
-/// What it means that no token came.
-fn refusal(failure: Failure) -> NoCredential {
-    let passing = matches!(failure, Failure::Exhausted { .. } | Failure::Uncertain { .. });
-    let error = Error::from(failure);
-    let problem = match &error {
-        Error::Api(api) => refused(api),
-        Error::Transport(_) => error.problem(),
-    };
-    NoCredential { problem: Box::new(problem), passing }
-}
-
-fn refused(error: &ApiError) -> Problem {
-    let says = |code: &str| error.code.as_deref() == Some(code) || error.message == code;
-    if says("invalid_client") {
-        return Problem::new(Code::InvalidToken, format!("Databricks does not accept the client id with this secret: {error}"))
-            .hint(
-                "the secret must be an OAuth secret that Databricks made (not one of Entra ID) for this very client id, \
-                 neither expired nor deleted, and the service principal must be in the workspace that `DATABRICKS_HOST` \
-                 names; a secret made a moment ago may need a minute",
-            );
-    }
-    match error.shape {
-        Shape::Page | Shape::Redirect | Shape::Success if error.status != 404 => not_a_token(error),
-        _ if error.status == 404 => {
-            Problem::new(Code::NotDatabricks, format!("this host has no OAuth log-in: {error}")).hint(
-                "check `DATABRICKS_HOST`: it must be the address of a workspace; one that is older than OAuth takes a \
-                 personal access token in `DATABRICKS_TOKEN`",
-            )
-        }
-        Shape::Api if error.status == 400 || error.status == 401 => {
-            Problem::new(Code::InvalidToken, format!("Databricks issues no access token: {error}"))
-                .hint("check the service principal and its OAuth secret in Databricks")
-        }
-        _ => error.problem(),
-    }
-}
-
-fn not_a_token(error: &ApiError) -> Problem {
-    Problem::new(Code::NotDatabricks, format!("the log-in was not answered with an access token: {error}")).hint(
-        "check `DATABRICKS_HOST`: it must be the address of a workspace, with no proxy that asks for a login on the way",
-    )
-}
-
-fn no_token(error: &ApiError) -> NoCredential {
-    NoCredential { problem: Box::new(not_a_token(error)), passing: false }
 }
 
 #[cfg(test)]

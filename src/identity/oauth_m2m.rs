@@ -2,10 +2,11 @@
 
 use super::cache::{Fetching, TokenSource};
 use super::endpoint::Endpoint;
-use super::unsendable;
+use super::{refusal, unsendable};
 use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use crate::http::{Authorize, Client, Signing};
 use crate::secrets::Secret;
+use crate::settings::Settings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
@@ -16,17 +17,17 @@ pub(super) struct OauthM2m {
 }
 
 impl OauthM2m {
-    pub(super) fn new(client: &Client, client_id: String, secret: Secret) -> OauthM2m {
-        OauthM2m { endpoint: Endpoint::new(client, Arc::new(Pair { client_id, secret })) }
+    pub(super) fn new(client: &Client, settings: &Settings, client_id: String, secret: Secret) -> OauthM2m {
+        OauthM2m { endpoint: Endpoint::new(client, settings, Arc::new(Pair { client_id, secret })) }
     }
 }
 
 impl TokenSource for OauthM2m {
     fn fetch(&self) -> Fetching<'_> {
-        Box::pin(self.endpoint.request(&[("grant_type", "client_credentials"), ("scope", "all-apis")]))
+        const FORM: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "all-apis")];
+        Box::pin(self.endpoint.request(&FORM, refusal::of_oauth_secret))
     }
 }
-
 /// Id and secret in the Basic scheme, for requests for tokens only.
 struct Pair {
     client_id: String,

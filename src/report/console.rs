@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::secrets::Redactor;
 use crate::text;
+use std::time::Duration;
 
 /// How long one line from elsewhere may be, in characters, once it is redacted.
 const LINE_LENGTH: usize = 1_000;
@@ -87,6 +88,15 @@ impl Console {
                 ),
             ),
             Event::TargetKnown { .. } => {}
+            Event::IdentityLasts { shown, left, limits } => {
+                let left = text::duration(Duration::from_secs(left.as_secs()));
+                let then = if *limits {
+                    "and cannot be renewed: the wait for runs ends a minute before that"
+                } else {
+                    "longer than `TIMEOUT`"
+                };
+                self.info(&format!("The identity lasts {shown} ({left} from now), {then}"));
+            }
             Event::RunTriggered { run, .. } => self.info(&format!("Started {}: run {}", run.name, run.id)),
             Event::RunLinked { run, link } => self.info(&format!("Run {} is at {link}", run.id)),
             Event::RunChanged { run, state } => self.info(&format!("Run {}: {state}", run.id)),
@@ -138,6 +148,9 @@ impl Console {
         };
         let code = report.code.map(|code| format!(" [{}]", code.as_str())).unwrap_or_default();
         self.line_with_end(style, &format!("{name} {}", report.message), &format!("{after}{code}"));
+        if let Some(hint) = &report.hint {
+            self.detail(&format!("hint: {hint}"));
+        }
         if let (Style::Failure, Some(link)) = (style, &report.link) {
             self.info(&format!("Open the run: {link}"));
         }
@@ -198,6 +211,9 @@ impl Console {
         }
         if let Some(link) = &problem.link {
             self.detail(link);
+        }
+        for line in &problem.exhibit {
+            self.detail(line);
         }
     }
 

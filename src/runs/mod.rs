@@ -1,6 +1,7 @@
 //! Runs: found before anything is changed, triggered each once and only once, watched to their end, explained.
 
 mod explain;
+mod horizon;
 mod parameters;
 mod resolve;
 mod shutdown;
@@ -14,6 +15,7 @@ pub use trigger::InFlight;
 
 use crate::databricks::Workspace;
 use crate::event::{Emit, Ending, Event, RunEnd};
+use crate::identity::Identity;
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -31,6 +33,8 @@ pub struct Context<'a> {
     pub deadline: Instant,
     /// Different in every process.
     pub nonce: u64,
+    /// Who we are, and for how long.
+    pub identity: &'a Identity,
     /// Where to tell what happens.
     pub events: &'a dyn Emit,
     /// Holds the trigger that is under way.
@@ -40,6 +44,9 @@ pub struct Context<'a> {
 /// Triggers the runs in order and waits for each before the next one; the first that does not succeed ends the row, as
 /// a failing line ends a script.
 pub async fn run(context: &Context<'_>, resolved: &[Resolved]) -> Result<(), Stop> {
+    if !resolved.is_empty() {
+        horizon::announce(context);
+    }
     for (position, next) in resolved.iter().enumerate() {
         let rest = || resolved[position + 1..].iter().map(|later| later.entry.clone()).collect::<Vec<_>>();
         let not_triggered = |entries: Vec<String>, because: &str| {
@@ -47,7 +54,11 @@ pub async fn run(context: &Context<'_>, resolved: &[Resolved]) -> Result<(), Sto
                 context.events.emit(Event::NotTriggered { entries, because: because.to_owned() });
             }
         };
-        let triggered = match trigger::trigger(context, position, next).await {
+        let triggered = match horizon::check(context, &next.name()) {
+            Ok(()) => trigger::trigger(context, position, next).await,
+            Err(stop) => Err(stop),
+        };
+        let triggered = match triggered {
             Ok(triggered) => triggered,
             Err(stop) => {
                 not_triggered(rest(), "the run before could not be started");
@@ -61,6 +72,7 @@ pub async fn run(context: &Context<'_>, resolved: &[Resolved]) -> Result<(), Sto
                 ending: Ending::Triggered,
                 code: None,
                 message: "was triggered; nobody waits for it, because `WAIT` is `false`".to_owned(),
+                hint: None,
                 elapsed: std::time::Duration::ZERO,
             }));
             continue;

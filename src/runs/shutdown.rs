@@ -36,6 +36,7 @@ pub async fn shutdown(workspace: &Workspace, in_flight: &InFlight, outcome: &Out
             ending,
             code: Some(Code::Interrupted),
             message,
+            hint: None,
             elapsed: began.elapsed(),
         }));
     }

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::explain;
+use super::horizon::{self, Horizon};
 use super::trigger::Triggered;
 use super::verdict::{Class, End, Judgement, judge, judge_disputed};
 use crate::databricks::error::Error;
@@ -88,14 +89,14 @@ impl Watch<'_> {
                 }
                 Err(error) => self.trouble(&error)?,
             }
-            let now = Instant::now();
-            if now >= self.context.deadline {
-                return Ok(self.out_of_time().await);
+            let (now, horizon) = (Instant::now(), Horizon::of(self.context));
+            if now >= horizon.at() {
+                return Ok(self.out_of_time(&horizon).await);
             }
             if now - self.last_line >= HEARTBEAT {
                 self.heartbeat();
             }
-            sleep_until((now + pause).min(self.context.deadline)).await;
+            sleep_until((now + pause).min(horizon.at())).await;
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
@@ -220,9 +221,22 @@ impl Watch<'_> {
         ending
     }
 
-    async fn out_of_time(&mut self) -> Ending {
+    async fn out_of_time(&mut self, horizon: &Horizon) -> Ending {
         let label = self.triggered.label.clone();
-        let waited = format!("has not ended within `TIMEOUT` ({})", text::duration(self.context.settings.timeout));
+        let (waited, code, hint) = match horizon {
+            Horizon::Timeout(_) => {
+                let timeout = text::duration(self.context.settings.timeout);
+                (format!("has not ended within `TIMEOUT` ({timeout})"), Code::WaitEnded, None)
+            }
+            Horizon::Identity(_, end) => {
+                let lasts = horizon::shown(*end);
+                (
+                    format!("has not ended while the identity lasts ({lasts})"),
+                    Code::IdentityEnded,
+                    Some(horizon::HINT.to_owned()),
+                )
+            }
+        };
         let message = match self.context.settings.on_timeout {
             OnTimeout::Leave => format!("{waited} and goes on ({}), because `ON_TIMEOUT` is `leave`", self.state),
             OnTimeout::Cancel => {
@@ -247,7 +261,8 @@ impl Watch<'_> {
                 }
             }
         };
-        self.context.events.emit(Event::RunEnded(self.report(Ending::WaitEnded, Some(Code::WaitEnded), message)));
+        let report = self.report(Ending::WaitEnded, Some(code), message);
+        self.context.events.emit(Event::RunEnded(RunEnd { hint, ..report }));
         Ending::WaitEnded
     }
 
@@ -275,6 +290,7 @@ impl Watch<'_> {
             ending,
             code,
             message,
+            hint: None,
             elapsed: self.began.elapsed(),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Four sinks, one redactor: console and logger, files, panic message, insights bodies.
 
+mod claims;
 mod forms;
 mod redactor;
 pub mod scan;
@@ -9,6 +10,7 @@ mod search;
 pub mod shapes;
 mod writer;
 
+pub use claims::Claims;
 pub use forms::MIN_LENGTH;
 pub use redactor::{MARKER, Redactor};
 pub use writer::RedactingWriter;

@@ -1,6 +1,6 @@
 //! How the choices are spelt: one list for the parser, the README and the hints.
 
-use super::{Action, OnPartialSuccess, OnTimeout, SecretScan};
+use super::{Action, AuthType, AzureCloud, OnPartialSuccess, OnTimeout, SecretScan};
 
 /// A closed set of values that a variable can have.
 pub(super) trait Spelled: Copy + 'static {
@@ -16,6 +16,12 @@ pub(super) trait Spelled: Copy + 'static {
     }
 }
 
+/// How a value is spelt.
+pub(super) fn name_of<C: Spelled + PartialEq>(value: C) -> &'static str {
+    let position = C::VALUES.iter().position(|known| *known == value);
+    position.and_then(|position| C::NAMES.get(position)).copied().unwrap_or_default()
+}
+
 macro_rules! spelled {
     ($($choice:ident: $($value:ident $name:literal),+;)*) => {
         $(impl Spelled for $choice {
@@ -26,6 +32,9 @@ macro_rules! spelled {
 }
 
 spelled! {
+    AuthType: BitbucketOidc "bitbucket-oidc", EnvOidc "env-oidc", FileOidc "file-oidc", OauthM2m "oauth-m2m",
+        AzureClientSecret "azure-client-secret", Pat "pat";
+    AzureCloud: Public "public", UsGovernment "usgovernment", China "china";
     Action: Deploy "deploy", Run "run";
     SecretScan: Warn "warn", Fail "fail", Off "off";
     OnTimeout: Leave "leave", Cancel "cancel";

@@ -13,8 +13,10 @@ const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 /// Every secret of the environment, each once.
 pub(super) fn secrets(environment: &Environment) -> Vec<Secret> {
     let mut values = BTreeSet::new();
+    // Whatever the variable is called that the identity token is in.
+    let named = environment.get("DATABRICKS_OIDC_TOKEN_ENV").map(str::trim).unwrap_or_default();
     for (name, value) in &environment.variables {
-        if is_secret(name) {
+        if is_secret(name) || name == named {
             values.extend(forms(value));
         } else if PROXIES.contains(&name.to_ascii_uppercase().as_str()) {
             values.extend(user_and_password(value));

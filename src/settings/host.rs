@@ -1,22 +1,13 @@
 //! `DATABRICKS_HOST`.
 
 use super::echo::Echo;
+use super::token::is_uuid;
+use super::trust::{is_account_console, is_loopback};
 use crate::problem::{Code, Problem};
 use url::{Host, Url};
 
 const HINT: &str =
     "copy the address of the workspace from the browser, for example `https://dbc-1234.cloud.databricks.com`";
-
-/// The parts of Databricks' domains under which `accounts.` and `accounts-…` are the account console
-/// (the hosts of the Databricks SDKs' environments).
-const DATABRICKS_DOMAINS: [&str; 6] = [
-    "databricks.com",
-    "databricks.us",
-    "databricks.mil",
-    "azuredatabricks.net",
-    "databricks.azure.us",
-    "databricks.azure.cn",
-];
 
 /// An address that requests can be sent to.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +16,10 @@ pub(super) struct Address {
     pub(super) url: Url,
     /// Whether a path, query or fragment was left out.
     pub(super) shortened: bool,
+    /// The workspace's id, where the query has it, as the browser shows it.
+    pub(super) workspace_id: Option<String>,
+    /// The account's id, likewise.
+    pub(super) account_id: Option<String>,
 }
 
 /// Reads the address of a workspace: with or without `https://`, also as the browser shows it.
@@ -44,12 +39,7 @@ pub(super) fn host(text: &str, echo: Echo<'_>) -> Result<Address, Problem> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let mut url = Url::parse(&with_scheme).map_err(|_| wrong(format!("{} is not an address", echo.show(text))))?;
     let host = url.host().map(|host| host.to_owned());
-    let loopback = match &host {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
+    let loopback = is_loopback(&url);
     match url.scheme() {
         "https" => {}
         "http" if loopback => {}
@@ -63,24 +53,26 @@ pub(super) fn host(text: &str, echo: Echo<'_>) -> Result<Address, Problem> {
         _ => return Err(wrong(format!("{} does not start with `https://`", echo.show(text)))),
     }
     match host {
-        Some(Host::Domain(name)) if is_account_console(&name) => {
-            return Err(Problem::new(
-                Code::InvalidValue,
-                format!("{} is the account console, not a workspace", echo.show(text)),
-            )
-            .hint("open the workspace in the browser and copy its address"));
-        }
         Some(Host::Domain(name)) if !loopback && !name.trim_end_matches('.').contains('.') => {
             return Err(wrong(format!("{} is not the whole name of a host", echo.show(text))));
         }
         Some(_) => {}
         None => return Err(wrong(format!("{} names no host", echo.show(text)))),
     }
-    let shortened = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
+    // What the browser shows after `?` names workspace and account (go config.go, `HostURL`).
+    let mut shortened = !matches!(url.path(), "" | "/") || url.fragment().is_some();
+    let (mut workspace_id, mut account_id) = (None, None);
+    for (name, value) in url.query_pairs() {
+        match &*name {
+            "o" | "w" | "workspace_id" if is_workspace_id(&value) => workspace_id = Some(value.into_owned()),
+            "a" | "account_id" if is_uuid(&value) => account_id = Some(value.into_owned()),
+            _ => shortened = true,
+        }
+    }
     url.set_path("/");
     url.set_query(None);
     url.set_fragment(None);
-    Ok(Address { url, shortened })
+    Ok(Address { url, shortened, workspace_id, account_id })
 }
 
 /// Whether something stands before an `@` in the part that names the server. Judged on the text, since an address with a
@@ -90,11 +82,18 @@ fn has_user_info(text: &str) -> bool {
     rest.split(['/', '\\', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
-fn is_account_console(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    let Some((first, domain)) = name.split_once('.') else { return false };
-    (first == "accounts" || first.starts_with("accounts-"))
-        && DATABRICKS_DOMAINS.iter().any(|known| domain == *known || domain.ends_with(&format!(".{known}")))
+/// `DATABRICKS_WORKSPACE_ID`: a number of up to 19 digits.
+pub(super) fn is_workspace_id(text: &str) -> bool {
+    !text.starts_with('0') && text.parse::<u64>().is_ok_and(|id| i64::try_from(id).is_ok()) && !text.starts_with('+')
+}
+
+/// What is wrong with an address that only accounts have.
+pub(super) fn account_console(url: &Url) -> Option<Problem> {
+    let name = url.host_str().filter(|_| is_account_console(url))?;
+    Some(Problem::new(Code::InvalidValue, format!("`{name}` is the account console, not a workspace")).hint(
+        "open the workspace in the browser and copy its address; where the console's address serves the workspaces \
+             too, set `DATABRICKS_WORKSPACE_ID`",
+    ))
 }
 
 #[cfg(test)]
@@ -114,7 +113,9 @@ mod tests {
             ("https://dbc-1.cloud.databricks.com", "https://dbc-1.cloud.databricks.com/", false),
             ("https://DBC-1.cloud.databricks.com/", "https://dbc-1.cloud.databricks.com/", false),
             ("dbc-1.cloud.databricks.com", "https://dbc-1.cloud.databricks.com/", false),
-            ("adb-12.3.azuredatabricks.net/?o=12", "https://adb-12.3.azuredatabricks.net/", true),
+            ("adb-12.3.azuredatabricks.net/?o=12", "https://adb-12.3.azuredatabricks.net/", false),
+            ("adb-12.3.azuredatabricks.net/?o=12&x=1", "https://adb-12.3.azuredatabricks.net/", true),
+            ("adb-12.3.azuredatabricks.net/?o=mine", "https://adb-12.3.azuredatabricks.net/", true),
             ("https://adb-12.3.azuredatabricks.net/jobs/1?o=12#x/me@y", "https://adb-12.3.azuredatabricks.net/", true),
             ("https://db.example.com:8443", "https://db.example.com:8443/", false),
             ("https://10.0.0.5", "https://10.0.0.5/", false),
@@ -130,6 +131,25 @@ mod tests {
     }
 
     #[test]
+    fn the_query_of_the_browser_names_workspace_and_account() {
+        let ids = |text: &str| {
+            let address = host(text, Echo::new(text, &[])).unwrap();
+            (address.workspace_id, address.account_id, address.shortened)
+        };
+        let account = "7a3f0c51-0000-4000-8000-00000000acc1";
+        for name in ["o", "w", "workspace_id"] {
+            assert_eq!(ids(&format!("acme.databricks.com/?{name}=12")), (Some("12".into()), None, false));
+        }
+        for name in ["a", "account_id"] {
+            assert_eq!(ids(&format!("acme.databricks.com?{name}={account}")), (None, Some(account.into()), false));
+        }
+        for text in ["acme.databricks.com/?o=-1", "acme.databricks.com/?o=0", "acme.databricks.com/?a=1"] {
+            assert_eq!(ids(text), (None, None, true), "{text}");
+        }
+        assert!(is_workspace_id("9223372036854775807") && !is_workspace_id("9223372036854775808"));
+    }
+
+    #[test]
     fn what_is_no_workspace() {
         for (text, part) in [
             ("http://dbc-1.cloud.databricks.com", "is not encrypted"),
@@ -137,9 +157,6 @@ mod tests {
             ("http://128.0.0.1", "is not encrypted"),
             ("http://[::2]", "is not encrypted"),
             ("ftp://dbc-1.cloud.databricks.com", "does not start with `https://`"),
-            ("https://accounts.cloud.databricks.com/?account_id=1", "is the account console"),
-            ("accounts.azuredatabricks.net", "is the account console"),
-            ("accounts-dod.cloud.databricks.us", "is the account console"),
             ("dbc-1", "is not the whole name of a host"),
             ("https://", "is not an address"),
             ("https://dbc-1 .databricks.com", "has blanks"),

@@ -16,10 +16,12 @@ mod raw;
 mod reader;
 mod target;
 mod token;
+mod trust;
 mod validate;
 mod variables;
 
 pub use path::WorkspacePath;
+pub use trust::{AzureCloud, Cloud, TrustedHosts, is_account_console};
 pub use variables::{Fallback, Kind, Need, Split, VARIABLES, Variable};
 
 use crate::pipeline::{Environment, Pipeline};
@@ -37,7 +39,13 @@ pub struct Settings {
     /// The workspace's address: scheme and authority only, `https` unless it is a loopback address.
     pub host: url::Url,
     /// The way to log in.
-    pub login: Login,
+    pub login: Chosen,
+    /// Where a credential may be sent to.
+    pub trusted: TrustedHosts,
+    /// The workspace's id, for a host that serves several.
+    pub workspace_id: Option<String>,
+    /// The account's id, for a host that serves a whole account.
+    pub account_id: Option<String>,
     /// Certificates, in DER form, of authorities that are trusted beside the built-in ones.
     pub authorities: Vec<CertificateDer<'static>>,
     /// The proxy on the way to Databricks.
@@ -79,9 +87,53 @@ pub enum Action {
     Run,
 }
 
-/// The way to log in.
+/// The way to log in that was chosen, and why.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Its name.
+    pub way: AuthType,
+    /// What it takes.
+    pub login: Login,
+    /// Why this one, and why not a better one, in words for the log.
+    pub because: String,
+}
+
+/// The ways to log in, by the names that the official SDKs have for them; the first is this pipe's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthType {
+    /// The step's own identity token.
+    BitbucketOidc,
+    /// An identity token in a variable.
+    EnvOidc,
+    /// An identity token in a file.
+    FileOidc,
+    /// A service principal's OAuth secret.
+    OauthM2m,
+    /// An Entra ID application's secret.
+    AzureClientSecret,
+    /// A personal access token.
+    Pat,
+}
+
+impl AuthType {
+    /// As in `DATABRICKS_AUTH_TYPE`.
+    pub fn name(self) -> &'static str {
+        choices::name_of(self)
+    }
+}
+
+/// What a way to log in takes.
 #[derive(Clone, Debug)]
 pub enum Login {
+    /// An identity token, which is exchanged for an access token.
+    IdToken {
+        /// The application id of the service principal; `None` means that a policy of the whole account decides.
+        client_id: Option<String>,
+        /// Where the token is.
+        token: IdToken,
+    },
+    /// The secret of an application in Entra ID.
+    AzureClientSecret(AzureLogin),
     /// A personal access token.
     Token(Secret),
     /// OAuth machine-to-machine.
@@ -91,6 +143,35 @@ pub enum Login {
         /// An OAuth secret of it.
         secret: Secret,
     },
+}
+
+/// Where an identity token is.
+#[derive(Clone, Debug)]
+pub enum IdToken {
+    /// In a variable; it stays the same as long as the process lives.
+    Variable {
+        /// The variable's name.
+        name: String,
+        /// The token.
+        token: Secret,
+    },
+    /// In a file, absolute; whoever writes it may write a newer one.
+    File(PathBuf),
+}
+
+/// Log-in through Microsoft Entra ID.
+#[derive(Clone, Debug)]
+pub struct AzureLogin {
+    /// The directory: its id, or one of its domains.
+    pub tenant: String,
+    /// The application's id.
+    pub client_id: String,
+    /// A secret of it.
+    pub secret: Secret,
+    /// Whose Entra ID is asked.
+    pub cloud: AzureCloud,
+    /// The workspace as a resource of Azure, where the application has rights on that and is no member of the workspace.
+    pub resource_id: Option<String>,
 }
 
 /// A proxy.

@@ -136,7 +136,7 @@ impl<'s> Reader<'s> {
     }
 
     /// The items of a list, all of which pass `check`; it is given an item's number, counted from one.
-    fn list(
+    pub(super) fn list(
         &mut self,
         given: Given<'_>,
         mut check: impl FnMut(usize, &str, Echo<'s>) -> Option<Problem>,

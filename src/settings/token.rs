@@ -30,10 +30,40 @@ pub(super) fn oauth_secret(text: &str) -> Result<Secret, Problem> {
         let hint = "put it into `DATABRICKS_TOKEN`, and leave `DATABRICKS_CLIENT_ID` out";
         return Err(wrong("a personal access token, not an OAuth secret", hint));
     }
+    if is_of_entra(text) {
+        let hint = "put it into `ARM_CLIENT_SECRET`, beside `ARM_TENANT_ID` and `ARM_CLIENT_ID`; or create an OAuth secret \
+                    of the service principal in Databricks";
+        return Err(wrong("a secret of Entra ID, which Databricks' own log-in does not take", hint));
+    }
     if is_uuid(text) {
         return Err(wrong("an id, not a secret", CREATE));
     }
     Ok(Secret::new(text))
+}
+
+/// Takes the secret of an Entra ID application into custody.
+pub(super) fn entra_secret(text: &str) -> Result<Secret, Problem> {
+    const CREATE: &str = "create a client secret of the application in Entra ID and store its value, not its id, as a \
+                          secured variable";
+    plain(text, CREATE)?;
+    if text.starts_with("dose") && text.len() >= 36 {
+        let hint = "put it into `DATABRICKS_CLIENT_SECRET`, beside `DATABRICKS_CLIENT_ID`, and leave the `ARM_*` \
+                    variables out";
+        return Err(wrong("an OAuth secret of Databricks, not a secret of Entra ID", hint));
+    }
+    if text.starts_with("dapi") {
+        let hint = "put it into `DATABRICKS_TOKEN`, and leave the `ARM_*` variables out";
+        return Err(wrong("a personal access token, not a secret of Entra ID", hint));
+    }
+    if is_uuid(text) {
+        return Err(wrong("an id, not a secret", CREATE));
+    }
+    Ok(Secret::new(text))
+}
+
+/// Whether a secret looks like those of Entra ID: 40 characters, with `~` behind the first few and a version (`8Q~`).
+fn is_of_entra(text: &str) -> bool {
+    (34..=48).contains(&text.len()) && text.get(3..6).is_some_and(|mark| mark.ends_with("Q~"))
 }
 
 fn wrong(message: &str, hint: &str) -> Problem {

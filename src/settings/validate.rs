@@ -4,13 +4,15 @@ use super::authorities::authorities;
 use super::custody::{secrets, too_short};
 use super::destination::destination;
 use super::folder::{self, Place};
-use super::host::host;
-use super::login::login;
+use super::host::{Address, account_console, host, is_workspace_id};
+use super::login::{Sources, login};
 use super::near_miss;
 use super::proxy::{proxy, useless_proxies};
 use super::raw;
 use super::reader::{Broken, Read, Reader};
 use super::target;
+use super::token::is_uuid;
+use super::trust::{self, TrustedHosts};
 use super::variables::{Given, RawVariables, VARIABLES};
 use super::{Action, Files, OnTimeout, Reading, Settings};
 use crate::pipeline::{Environment, Pipeline};
@@ -26,7 +28,7 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     reader.warnings.extend(too_short(environment));
     let place = Place::find(environment, pipeline);
     reader.warnings.extend(useless_proxies(environment));
-    let settings = settings(&mut reader, &raw.variables, pipeline, place);
+    let settings = settings(&mut reader, &raw.variables, environment, pipeline, place);
     let Reader { mut problems, mut warnings, .. } = reader;
     problems.sort_by_key(in_order_of_the_table);
     warnings.sort_by_key(in_order_of_the_table);
@@ -49,10 +51,16 @@ fn in_order_of_the_table(problem: &Problem) -> usize {
     VARIABLES.iter().position(|variable| Some(variable.name) == place).unwrap_or(VARIABLES.len())
 }
 
-fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, place: Place) -> Read<Settings> {
+fn settings(
+    reader: &mut Reader<'_>,
+    raw: &RawVariables,
+    environment: &Environment,
+    pipeline: &Pipeline,
+    place: Place,
+) -> Read<Settings> {
     // Nothing here returns early: every problem is told at once.
-    let host = address(reader, raw.databricks_host());
-    let login = login(reader, raw);
+    let Connection { host, trusted, workspace_id, account_id } = connection(reader, raw);
+    let login = login(reader, Sources { raw, environment, place: &place, host: host.as_ref().ok() });
     let authorities = reader.parsed(raw.ca_bundle(), |text, echo| authorities(text, &place.working_directory, echo));
     let proxy = proxy(reader, raw);
     let action = reader.choice::<Action>(raw.action());
@@ -117,6 +125,9 @@ fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, pl
         action: action?,
         host: host?,
         login: login?,
+        trusted: trusted?,
+        workspace_id: workspace_id?,
+        account_id: account_id?,
         authorities: authorities?.unwrap_or_default(),
         proxy: proxy?,
         target: target?,
@@ -135,14 +146,72 @@ fn settings(reader: &mut Reader<'_>, raw: &RawVariables, pipeline: &Pipeline, pl
     })
 }
 
-fn address(reader: &mut Reader<'_>, given: Given<'_>) -> Read<url::Url> {
+/// What is connected to.
+struct Connection {
+    host: Read<url::Url>,
+    trusted: Read<TrustedHosts>,
+    workspace_id: Read<Option<String>>,
+    account_id: Read<Option<String>>,
+}
+
+fn connection(reader: &mut Reader<'_>, raw: &RawVariables) -> Connection {
+    let trusted = reader.list(raw.allowed_hosts(), trust::item).map(|items| TrustedHosts::with(&items));
+    let address = address(reader, raw.databricks_host());
+    let id = |what, hint, good: fn(&str) -> bool| {
+        move |text: &str, echo: super::echo::Echo<'_>| match good(text) {
+            true => Ok(text.to_owned()),
+            false => Err(Problem::new(Code::InvalidValue, format!("{} is not {what}", echo.show(text))).hint(hint)),
+        }
+    };
+    let hint = "copy the number after `?o=` in the address that the browser shows";
+    let workspace_id = reader.parsed(raw.databricks_workspace_id(), id("the id of a workspace", hint, is_workspace_id));
+    let hint = "copy the account id, a UUID, from the account console";
+    let account_id = reader.parsed(raw.databricks_account_id(), id("the id of an account", hint, is_uuid));
+    let Ok(address) = address else { return Connection { host: Err(Broken), trusted, workspace_id, account_id } };
+    let workspace_id = one_id(reader, raw.databricks_workspace_id(), workspace_id, address.workspace_id);
+    let account_id = one_id(reader, raw.databricks_account_id(), account_id, address.account_id);
+    let mut host = Ok(address.url);
+    if let (Ok(url), Ok(None)) = (&host, &workspace_id)
+        && let Some(problem) = account_console(url)
+    {
+        host = reader.fail(raw.databricks_host(), problem);
+    }
+    if let (Ok(url), Ok(trusted)) = (&host, &trusted)
+        && !trusted.allow(url)
+    {
+        let name = url.host_str().unwrap_or_default();
+        let message = format!("`{name}` is under none of Databricks' domains, so no credential is sent there");
+        let hint = format!(
+            "check it for a typing error; if your workspace has this address all the same, vouch for it by `ALLOWED_HOSTS: {name}`"
+        );
+        host = reader.fail(raw.databricks_host(), Problem::new(Code::HostNotAllowed, message).hint(hint));
+    }
+    Connection { host, trusted, workspace_id, account_id }
+}
+
+/// The id in the variable, else the one in the address.
+fn one_id(
+    reader: &mut Reader<'_>,
+    given: Given<'_>,
+    chosen: Read<Option<String>>,
+    in_address: Option<String>,
+) -> Read<Option<String>> {
+    let (chosen, in_address) = match (chosen?, in_address) {
+        (Some(chosen), Some(in_address)) if chosen != in_address => (chosen, in_address),
+        (chosen, in_address) => return Ok(chosen.or(in_address)),
+    };
+    let message = format!("`{chosen}`, but `DATABRICKS_HOST` says `{in_address}` after its `?`");
+    reader.fail(given, Problem::new(Code::ConflictingVariables, message).hint("leave one of the two out"))
+}
+
+fn address(reader: &mut Reader<'_>, given: Given<'_>) -> Read<Address> {
     let Some(address) = reader.parsed(given, host)? else { return missing(reader, given) };
     if address.shortened {
         let message = format!("only `{}` of it is used", address.url.as_str().trim_end_matches('/'));
         let hint = "leave out what follows the name of the host";
         reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
-    Ok(address.url)
+    Ok(address)
 }
 
 pub(super) fn missing<T>(reader: &mut Reader<'_>, given: Given<'_>) -> Read<T> {

@@ -2,7 +2,7 @@
 //! come from or are tested against. A new variable is one entry here.
 
 use super::choices::Spelled;
-use super::{Action, OnPartialSuccess, OnTimeout, SecretScan};
+use super::{Action, AuthType, AzureCloud, OnPartialSuccess, OnTimeout, SecretScan};
 use serde::Deserialize;
 
 /// What a user may set.
@@ -157,12 +157,42 @@ variables! {
         databricks_host "DATABRICKS_HOST" Kind::Url, Required, Fallback::Context,
             "Address of the Databricks workspace, for example `https://dbc-1234.cloud.databricks.com`.";
         databricks_client_id "DATABRICKS_CLIENT_ID" Kind::Text, Optional, Fallback::Context,
-            "Application id (a UUID) of the service principal that logs in by OAuth.";
+            "Application id (a UUID) of the service principal that logs in; with `oidc: true` on the step, nothing else is \
+             needed.";
         databricks_client_secret "DATABRICKS_CLIENT_SECRET" Kind::Secret, Optional, Fallback::Context,
-            "OAuth secret of that service principal; define it as a secured variable.";
+            "OAuth secret of that service principal, for steps without `oidc: true`; define it as a secured variable.";
         databricks_token "DATABRICKS_TOKEN" Kind::Secret, Optional, Fallback::Context,
             "Personal access token of a user or a service principal, in place of the two above; define it as a secured \
              variable.";
+        databricks_auth_type "DATABRICKS_AUTH_TYPE" Kind::Choice(AuthType::NAMES), Optional,
+            Fallback::Derived("the first way whose variables are set"),
+            "The way to log in, where the variables of several are set.";
+        databricks_workspace_id "DATABRICKS_WORKSPACE_ID" Kind::Text, Optional,
+            Fallback::Derived("`?o=…` of `DATABRICKS_HOST`"),
+            "Id of the workspace (a number), for a host that serves several.";
+        databricks_account_id "DATABRICKS_ACCOUNT_ID" Kind::Text, Optional,
+            Fallback::Derived("what the host tells"),
+            "Id of the Databricks account (a UUID), for a host that serves a whole account and does not tell it.";
+        databricks_oidc_token "DATABRICKS_OIDC_TOKEN" Kind::Secret, Optional, Fallback::Nothing,
+            "Identity token (a JWT) of another issuer than Bitbucket, to log in with in place of the step's own.";
+        databricks_oidc_token_env "DATABRICKS_OIDC_TOKEN_ENV" Kind::Text, Optional, Fallback::Nothing,
+            "Name of the variable that holds such a token.";
+        databricks_oidc_token_filepath "DATABRICKS_OIDC_TOKEN_FILEPATH" Kind::Text, Optional, Fallback::Nothing,
+            "File that holds such a token, relative to the step's working directory; it is read again at each renewal.";
+        arm_tenant_id "ARM_TENANT_ID" Kind::Text, Optional, Fallback::Nothing,
+            "Directory of the Entra ID application that logs in to Azure Databricks by a secret: its id or a domain.";
+        arm_client_id "ARM_CLIENT_ID" Kind::Text, Optional, Fallback::Nothing,
+            "Application id (a UUID) of that application.";
+        arm_client_secret "ARM_CLIENT_SECRET" Kind::Secret, Optional, Fallback::Nothing,
+            "Secret of that application; define it as a secured variable.";
+        arm_environment "ARM_ENVIRONMENT" Kind::Choice(AzureCloud::NAMES), Optional,
+            Fallback::Derived("the cloud that the host's name tells"),
+            "Cloud of Microsoft whose Entra ID knows the application.";
+        databricks_azure_resource_id "DATABRICKS_AZURE_RESOURCE_ID" Kind::Text, Optional, Fallback::Nothing,
+            "Resource id of the Azure Databricks workspace, where that application is no member of it but has rights on the \
+             resource.";
+        allowed_hosts "ALLOWED_HOSTS" Kind::List(Split::LinesOrCommas), Optional, Fallback::Nothing,
+            "Hosts beyond Databricks' own domains that a credential may be sent to: names, or `.example.com` for all below.";
         ca_bundle "CA_BUNDLE" Kind::Text, Optional, Fallback::Nothing,
             "Certificates of private authorities to trust beside the built-in ones: a PEM file, relative to the step's \
              working directory, or the PEM text itself.";
@@ -232,18 +262,6 @@ pub(super) fn find(name: &str) -> Option<&'static Variable> {
 
 /// Names that later versions give a meaning: they are not misspelt, but they have no effect yet.
 pub(super) const LATER: &[&str] = &[
-    "DATABRICKS_AUTH_TYPE",
-    "DATABRICKS_WORKSPACE_ID",
-    "DATABRICKS_ACCOUNT_ID",
-    "DATABRICKS_AZURE_RESOURCE_ID",
-    "DATABRICKS_OIDC_TOKEN",
-    "DATABRICKS_OIDC_TOKEN_ENV",
-    "DATABRICKS_OIDC_TOKEN_FILEPATH",
-    "ARM_TENANT_ID",
-    "ARM_CLIENT_ID",
-    "ARM_CLIENT_SECRET",
-    "ARM_ENVIRONMENT",
-    "ALLOWED_HOSTS",
     "PRUNE",
     "ON_DRIFT",
     "RELEASES",
@@ -262,15 +280,8 @@ pub(super) const LATER: &[&str] = &[
 
 /// Variables that hold a secret although this version has no use for them: they may be in the environment, and so in a
 /// file or an error text.
-pub(super) const OTHER_SECRETS: &[&str] = &[
-    "ARM_CLIENT_SECRET",
-    "DATABRICKS_OIDC_TOKEN",
-    "GIT_TOKEN",
-    "BITBUCKET_STEP_OIDC_TOKEN",
-    "PIPELINES_JWT_TOKEN",
-    "BITBUCKET_ACCESS_TOKEN",
-    "ATLASSIAN_API_TOKEN",
-];
+pub(super) const OTHER_SECRETS: &[&str] =
+    &["GIT_TOKEN", "BITBUCKET_STEP_OIDC_TOKEN", "PIPELINES_JWT_TOKEN", "BITBUCKET_ACCESS_TOKEN", "ATLASSIAN_API_TOKEN"];
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,123 @@
+//! `azure-client-secret`: an application of Microsoft Entra ID and its secret buy access tokens for Azure Databricks.
+
+use super::cache::{Cached, Fetching, Field, Grant, TokenSource};
+use super::endpoint::grant;
+use super::{patient, refusal};
+use crate::databricks::error::classify;
+use crate::http::header::{HeaderMap, HeaderName, HeaderValue};
+use crate::http::{Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Signing, Unsigned};
+use crate::secrets::Redactor;
+use crate::settings::{AzureCloud, AzureLogin};
+use std::sync::Arc;
+use url::{Url, form_urlencoded};
+
+/// Azure Databricks as a resource: the same in every cloud (go config/environment, `azureDatabricksLoginAppId`).
+const DATABRICKS: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
+
+/// Where a cloud has its Entra ID (Microsoft's "National clouds"), and its resource manager's name as a resource
+/// (go config/environment, `ServiceManagementEndpoint`).
+fn addresses(cloud: AzureCloud) -> (&'static str, &'static str) {
+    match cloud {
+        AzureCloud::Public => ("https://login.microsoftonline.com/", "https://management.core.windows.net/"),
+        AzureCloud::UsGovernment => ("https://login.microsoftonline.us/", "https://management.core.usgovcloudapi.net/"),
+        AzureCloud::China => ("https://login.partner.microsoftonline.cn/", "https://management.core.chinacloudapi.cn/"),
+    }
+}
+
+/// Signs with a token for Azure Databricks; and, where the application is no member of the workspace but has rights on
+/// it as a resource, with a token for the resource manager beside it.
+pub(super) fn authorize(client: &Client, login: &AzureLogin, redactor: &Redactor) -> Arc<dyn Authorize> {
+    let (_, management) = addresses(login.cloud);
+    let databricks = Cached::new(Entra::new(client, login, DATABRICKS), redactor.clone(), Field::AUTHORIZATION);
+    let Some(resource_id) = login.resource_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) else {
+        return Arc::new(databricks);
+    };
+    let manager = Cached::new(Entra::new(client, login, management), redactor.clone(), Field::MANAGEMENT);
+    Arc::new(AsResource { databricks, manager, resource_id })
+}
+
+/// One resource of Entra ID that tokens are bought for.
+struct Entra {
+    client: Client,
+    login: AzureLogin,
+    resource: &'static str,
+}
+
+impl Entra {
+    fn new(client: &Client, login: &AzureLogin, resource: &'static str) -> Entra {
+        let (authority, _) = addresses(login.cloud);
+        // The three are constants that parse: see the test.
+        let base = Url::parse(authority).unwrap_or_else(|_| client.base().clone());
+        Entra { client: patient(client.elsewhere(base, Arc::new(Unsigned))), login: login.clone(), resource }
+    }
+
+    /// `POST /{tenant}/oauth2/token` (py credentials_provider.py, `azure_service_principal`).
+    async fn request(&self) -> Result<Grant, NoCredential> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", &self.login.client_id)
+            .append_pair("client_secret", self.login.secret.expose())
+            .append_pair("resource", self.resource)
+            .finish();
+        let call = Call {
+            method: Method::POST,
+            path: format!("/{}/oauth2/token", self.login.tenant),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Body::Form(form.into()),
+            class: Class::Control,
+            repeat: Repeat::Always,
+            patience: None,
+        };
+        match self.client.send(&call, classify).await {
+            Ok(answer) => grant(&answer),
+            Err(failure) => Err(refusal::of(failure, |refusal| refusal::of_entra(refusal, &self.login))),
+        }
+    }
+}
+
+impl TokenSource for Entra {
+    fn fetch(&self) -> Fetching<'_> {
+        Box::pin(self.request())
+    }
+}
+
+/// Signs for a workspace that knows the application only as somebody with rights on its resource.
+struct AsResource {
+    databricks: Cached<Entra>,
+    manager: Cached<Entra>,
+    resource_id: HeaderValue,
+}
+
+impl Authorize for AsResource {
+    fn sign(&self) -> Signing<'_> {
+        Box::pin(async {
+            let mut fields = self.databricks.sign().await?;
+            fields.extend(self.manager.sign().await?);
+            fields
+                .insert(HeaderName::from_static("x-databricks-azure-workspace-resource-id"), self.resource_id.clone());
+            Ok(fields)
+        })
+    }
+
+    fn refused(&self, given: &HeaderMap) -> bool {
+        self.manager.refused(given);
+        self.databricks.refused(given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cloud_has_an_address_of_its_own() {
+        let clouds = [AzureCloud::Public, AzureCloud::UsGovernment, AzureCloud::China];
+        let hosts: std::collections::BTreeSet<String> = clouds
+            .iter()
+            .map(|cloud| Url::parse(addresses(*cloud).0).unwrap().host_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(hosts.len(), 3);
+        assert!(clouds.iter().all(|cloud| addresses(*cloud).1.starts_with("https://management.core.")));
+    }
+}
