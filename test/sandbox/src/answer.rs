@@ -3,7 +3,9 @@
 use crate::bodies::Pieces;
 use crate::errors::ApiError;
 use crate::faults::{Moment, Strike, Trouble};
+use crate::gate;
 use crate::ids;
+use crate::issuer;
 use crate::limits;
 use crate::oauth;
 use crate::record::Authenticated;
@@ -15,7 +17,6 @@ use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The connection broke, and there is no answer.
@@ -86,52 +87,54 @@ impl Sandbox {
         let mut state = self.state();
         let state = &mut *state;
         let record = &mut state.requests[number];
+        let line = record.line();
+        let host = record.host.clone().unwrap_or_default();
+        let origin = origin(head, &host);
         let authorization = text_header(&head.headers, "authorization");
-        let origin = origin(head, record.host.as_deref().unwrap_or_default());
-        if let Some(door) = oauth::door(&head.method, head.uri.path()) {
+        let path = head.uri.path();
+        if host_name(&host) == issuer::HOST {
+            return issuer::answer(state, &head.method, path).unwrap_or_else(|| {
+                state.unknown_routes.push(line.clone());
+                Reply::error(&ApiError::unknown_endpoint(&line), request_id)
+            });
+        }
+        if let Some(door) = oauth::door(&state.host, &head.method, path) {
             let now = state.clock.now();
-            if let Err(throttled) = limits::admit(&mut state.buckets, &head.method, head.uri.path(), now) {
+            if let Err(throttled) = limits::admit(&mut state.buckets, &head.method, path, now) {
                 return Reply::error(&ApiError::throttled(throttled.retry_after), request_id);
             }
-            let knock = oauth::Knock { origin, authorization, payload, request_id };
-            let (reply, principal) = door(state, &knock);
-            if reply.status == StatusCode::NOT_IMPLEMENTED.as_u16() {
-                state.unknown_routes.push(state.requests[number].line());
-            }
-            state.requests[number].authorization =
-                knock.authorization.as_deref().map(|value| authenticated(value, principal));
+            let knock = oauth::Knock { origin, line, authorization, payload, request_id };
+            let (reply, entrant) = door(state, &knock);
+            let record = &mut state.requests[number];
+            let (principal, way) = entrant.unzip();
+            record.way = way;
+            record.issued_to.clone_from(&principal);
+            record.authorization = knock.authorization.as_deref().map(|value| authenticated(value, principal));
             return reply;
         }
-        let route = routes::find(&head.method, head.uri.path());
+        let route = routes::find(&head.method, path);
         if route.is_none() {
-            state.unknown_routes.push(record.line());
+            state.unknown_routes.push(line.clone());
         }
 
-        let caller = state.principals.identify(&state.oauth, authorization.as_deref(), request_id);
+        let caller = gate::identify(state, authorization.as_deref(), request_id);
+        let record = &mut state.requests[number];
+        record.way = caller.as_ref().ok().map(|caller| caller.way);
         record.authorization = authorization
-            .map(|value| authenticated(&value, caller.as_ref().ok().map(|(_, principal)| principal.name.clone())));
+            .map(|value| authenticated(&value, caller.as_ref().ok().map(|caller| caller.principal.name.clone())));
         let query = record.query.clone();
+        if let Some(reply) = gate::elsewhere(state, &head.headers, &line, request_id) {
+            return reply;
+        }
 
-        let result = caller.and_then(|(caller_id, caller)| {
-            if !caller.member {
-                let text = format!("User {} does not have access to this workspace.", caller.name);
-                return Err(ApiError::denied(text));
-            }
-            // A header that names another workspace would be routed away by a multi-workspace host; what a host of
-            // one workspace does with it is not confirmed.
-            for name in ["x-databricks-workspace-id", "x-databricks-org-id"] {
-                let given = text_header(&head.headers, name);
-                if let Some(other) = given.filter(|id| *id != state.workspace_id.to_string()) {
-                    return Err(ApiError::invalid(format!("Workspace {other} is not served by this host")));
-                }
-            }
+        let result = caller.and_then(|caller| {
+            gate::admit(state, &head.headers, &caller)?;
             let now = state.clock.now();
-            limits::admit(&mut state.buckets, &head.method, head.uri.path(), now)
+            limits::admit(&mut state.buckets, &head.method, path, now)
                 .map_err(|throttled| ApiError::throttled(throttled.retry_after))?;
-            let line = format!("{} {}", head.method, head.uri.path());
             let route = route.ok_or_else(|| ApiError::unknown_endpoint(&line))?;
-            let path = head.uri.path().to_owned();
-            let ask = Ask { path, query, origin, payload, caller_id, caller: Arc::clone(&caller) };
+            let path = path.to_owned();
+            let ask = Ask { path, query, origin, payload, caller_id: caller.id, caller: caller.principal };
             let answered = route(state, &ask);
             if let Err(refusal) = &answered
                 && refusal.status == StatusCode::NOT_IMPLEMENTED.as_u16()
@@ -142,6 +145,11 @@ impl Sandbox {
         });
         result.unwrap_or_else(|error| Reply::error(&error, request_id))
     }
+}
+
+/// The name in a `Host` field, without port.
+fn host_name(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// What is recorded of an `Authorization` header.

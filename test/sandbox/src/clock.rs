@@ -40,6 +40,11 @@ impl Clock {
         self.millis_at(self.now())
     }
 
+    /// The time in seconds since 1970.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+
     /// The time in the form of the `Date` header.
     pub(crate) fn http_date(&self) -> String {
         httpdate::fmt_http_date(self.wall())

@@ -1,8 +1,6 @@
 //! Who may come in, and what each may do.
 
-use crate::errors::ApiError;
 use crate::ids;
-use crate::oauth::OAuth;
 use crate::workspace::path;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,6 +68,9 @@ pub struct Principal {
     pub admin: bool,
     /// Whether it was let into this workspace; otherwise every call ends in 403 `PERMISSION_DENIED`.
     pub member: bool,
+    /// Whether it belongs to the account, as all service principals of today do. One that is local to the workspace
+    /// has no federation policies.
+    pub account_level: bool,
     /// The state of its token.
     pub token: TokenState,
     /// Rights in folders; the longest path that holds the object decides. Without an entry: everything in its home
@@ -91,6 +92,7 @@ impl Principal {
             kind: PrincipalKind::User,
             admin: false,
             member: true,
+            account_level: true,
             token: TokenState::Valid,
             folders: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -208,29 +210,9 @@ impl Principals {
         }
     }
 
-    /// Finds out whom an `Authorization` header belongs to: a personal access token, or an access token that `oauth`
-    /// has issued.
-    pub(crate) fn identify(
-        &self,
-        oauth: &OAuth,
-        authorization: Option<&str>,
-        request_id: &str,
-    ) -> Result<(i64, Arc<Principal>), ApiError> {
-        let Some((scheme, credential)) = authorization.and_then(|value| value.split_once(' ')) else {
-            return Err(ApiError::no_credential(request_id));
-        };
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(ApiError::no_credential(request_id));
-        }
-        let known = self.tokens.get(credential).and_then(|index| self.known.get(*index));
-        match known {
-            Some((id, principal)) if principal.token == TokenState::Valid => Ok((*id, Arc::clone(principal))),
-            Some(_) => Err(ApiError::bad_token(request_id)),
-            // That an access token which has run out is refused in the words for any bad token is not confirmed.
-            None => oauth
-                .holder(credential)
-                .and_then(|name| self.named(name))
-                .ok_or_else(|| ApiError::bad_token(request_id)),
-        }
+    /// The owner of a personal access token, if the token is good; the outer `None` if there never was such a token.
+    pub(crate) fn with_token(&self, token: &str) -> Option<Option<(i64, Arc<Principal>)>> {
+        let (id, principal) = self.known.get(*self.tokens.get(token)?)?;
+        Some((principal.token == TokenState::Valid).then(|| (*id, Arc::clone(principal))))
     }
 }

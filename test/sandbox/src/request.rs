@@ -60,7 +60,7 @@ impl Payload {
                 into.body = Some(Value::Object(shortened.collect()));
             }
             Payload::Json(value) => into.body = Some(value.clone()),
-            Payload::Form(fields) => into.form = fields.iter().map(recorded_field).collect(),
+            Payload::Form(fields) => into.form = fields.clone(),
             Payload::Parts(parts) => into.parts = parts.iter().map(Part::record).collect(),
         }
     }
@@ -172,14 +172,6 @@ pub(crate) fn missing(name: &str) -> ApiError {
     ApiError::invalid(format!("Missing required field: {name}"))
 }
 
-/// A field of a form as it is recorded: values are kept of those that cannot hold a secret only.
-fn recorded_field((name, value): &(String, String)) -> (String, String) {
-    const PUBLIC: [&str; 6] =
-        ["grant_type", "scope", "client_id", "subject_token_type", "requested_token_type", "assume_group"];
-    let shown = if PUBLIC.contains(&name.as_str()) { value.clone() } else { format!("<{} characters>", value.len()) };
-    (name.clone(), shown)
-}
-
 /// Scheme and authority that a request was sent to. In memory a request without scheme is taken for an encrypted one.
 pub(crate) fn origin(head: &Parts, host: &str) -> String {
     let scheme = head.extensions.get::<Scheme>().or(head.uri.scheme()).map_or("https", Scheme::as_str);
@@ -202,6 +194,13 @@ pub(crate) fn record_head(head: &Parts, at: i64) -> Recorded {
         host: text_header(&head.headers, "host").or_else(|| head.uri.authority().map(ToString::to_string)),
         content_type: text_header(&head.headers, "content-type"),
         authorization: None,
+        way: None,
+        issued_to: None,
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
         body: None,
         form: Vec::new(),
         parts: Vec::new(),

@@ -2,10 +2,12 @@
 
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
+use crate::host::HostSettings;
 use crate::ids::Ids;
+use crate::issuer::Issuers;
 use crate::jobs::Jobs;
 use crate::limits::{Bucket, RateLimit};
-use crate::oauth::OAuth;
+use crate::oauth::{FederatedLifetime, OAuth};
 use crate::principals::{Principal, Principals, TokenState};
 use crate::record::Recorded;
 use crate::runs::{Match, Run, Runs, Script, View};
@@ -53,6 +55,8 @@ impl Sandbox {
             ids: Ids::new(),
             workspace_id: 1_234_567_890_123_456,
             principals: Principals::default(),
+            host: HostSettings::default(),
+            issuers: Issuers::default(),
             oauth: OAuth::default(),
             tree: Tree::default(),
             jobs: Jobs::default(),
@@ -119,6 +123,11 @@ impl Sandbox {
         self.state().oauth.lifetime = lifetime;
     }
 
+    /// By which rule the access tokens live that are issued for federated tokens from now on.
+    pub fn set_federated_lifetime(&self, lifetime: FederatedLifetime) {
+        self.state().oauth.federated_lifetime = lifetime;
+    }
+
     /// Whether `expires_in` is sent as a string from now on, as some servers do.
     pub fn send_expires_in_as_text(&self, as_text: bool) {
         self.state().oauth.expires_in_as_text = as_text;
@@ -126,13 +135,13 @@ impl Sandbox {
 
     /// Revokes every access token that was issued so far.
     pub fn revoke_access_tokens(&self) {
-        self.state().oauth.revoke_all();
+        self.state().oauth.tokens.revoke_all();
     }
 
     /// Every access token that was issued so far, so that a test can look for it where it must not be.
     #[must_use]
     pub fn access_tokens(&self) -> Vec<String> {
-        self.state().oauth.issued()
+        self.state().oauth.tokens.all()
     }
 
     /// Puts a notebook where it should be, with the folders above it, as if somebody had made it there: no request, no

@@ -2,7 +2,9 @@
 
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::host::HostSettings;
 use crate::ids::Ids;
+use crate::issuer::Issuers;
 use crate::jobs::Jobs;
 use crate::limits::Bucket;
 use crate::oauth::OAuth;
@@ -17,6 +19,8 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     pub(crate) workspace_id: i64,
     pub(crate) principals: Principals,
+    pub(crate) host: HostSettings,
+    pub(crate) issuers: Issuers,
     pub(crate) oauth: OAuth,
     pub(crate) tree: Tree,
     pub(crate) jobs: Jobs,

@@ -7,6 +7,8 @@ mod client;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod federation;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod jobs;
