@@ -8,6 +8,7 @@ mod canaries;
 mod deploy;
 mod endings;
 mod http;
+mod keyless;
 mod login;
 mod network;
 mod outputs;

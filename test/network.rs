@@ -61,7 +61,8 @@ fn a_certificate_for_another_name_is_refused_with_the_authority_known() {
 
 /// A workspace under the name that only a proxy can resolve, and a step that trusts it.
 fn far_away() -> (Running, Step) {
-    let running = Running::start_tls_with(Sandbox::new(), Tls::new(&["workspace.cloud.databricks.com"]).unwrap()).unwrap();
+    let running =
+        Running::start_tls_with(Sandbox::new(), Tls::new(&["workspace.cloud.databricks.com"]).unwrap()).unwrap();
     let step = step(&running).variable("CA_BUNDLE", running.ca_pem());
     (running, step)
 }

@@ -2,11 +2,11 @@
 
 use crate::secrets::Claims;
 use crate::text;
-use serde_json::json;
+use serde::Serialize;
 
 /// A service principal's trust in tokens of one kind (`servicePrincipals/{id}/federationPolicies`, `oidc_policy`):
 /// the issuer must be the same, one of the audiences, and one claim, all of them to the letter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// Who signs the tokens.
     pub issuer: String,
@@ -37,13 +37,11 @@ impl Policy {
 
     /// The body of the request that creates it.
     pub fn json(&self) -> String {
-        let policy = json!({ "oidc_policy": {
-            "issuer": self.issuer,
-            "audiences": self.audiences,
-            "subject_claim": self.subject_claim,
-            "subject": self.subject,
-        }});
-        serde_json::to_string_pretty(&policy).unwrap_or_default()
+        #[derive(Serialize)]
+        struct Body<'a> {
+            oidc_policy: &'a Policy,
+        }
+        serde_json::to_string_pretty(&Body { oidc_policy: self }).unwrap_or_default()
     }
 
     /// The policy as lines of the log, with what it means.

@@ -194,8 +194,8 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
                 problem.message
             );
             problem.hint = Some(
-                "check that `DATABRICKS_HOST` is the workspace that is meant; an admin of it adds the service principal \
-                 under Settings, Identity and access, with the entitlement \"Workspace access\""
+                "check that `DATABRICKS_HOST` is the workspace that is meant; an admin of it adds the identity under \
+                 Settings, Identity and access, with the entitlement \"Workspace access\""
                     .to_owned(),
             );
         }

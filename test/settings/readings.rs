@@ -312,3 +312,123 @@ fn authorities_and_proxies() {
     assert!(!text.contains("hunter2"), "{text}");
     assert_golden_text("settings/network", &text);
 }
+
+/// A token as Bitbucket signs it, but for its signature, which nobody checks here.
+const STEP_TOKEN: &str =
+    "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2FwaS5iaXRidWNrZXQub3JnIiwic3ViIjoieCJ9.c2lnbmF0dXJl";
+
+#[test]
+fn ways_to_log_in_without_a_databricks_secret() {
+    let clone = Clone::new();
+    std::fs::write(clone.path().join("token.jwt"), STEP_TOKEN).unwrap();
+    let id = ("DATABRICKS_CLIENT_ID", "01234567-89ab-cdef-0123-456789abcdef");
+    let step = ("BITBUCKET_STEP_OIDC_TOKEN", STEP_TOKEN);
+    let secret = ("DATABRICKS_CLIENT_SECRET", "dose00112233445566778899aabbccddeeff");
+    let token = ("DATABRICKS_TOKEN", "dapi00112233445566778899aabbccddeeff");
+    let azure = ("DATABRICKS_HOST", "https://adb-12.3.azuredatabricks.net");
+    let tenant = ("ARM_TENANT_ID", "01234567-0000-cdef-0123-456789abcdef");
+    let application = ("ARM_CLIENT_ID", "01234567-1111-cdef-0123-456789abcdef");
+    let entra = ("ARM_CLIENT_SECRET", "abc8Q~00112233445566778899aabbccddeeffgg");
+    let resource = "/subscriptions/0/resourceGroups/rg/providers/Microsoft.Databricks/workspaces/ws";
+    let mut text = String::new();
+    for (title, variables) in [
+        ("the step's identity", vec![id, step]),
+        ("an identity, but whose", vec![step]),
+        ("the numeric id beside it", vec![("DATABRICKS_CLIENT_ID", "1234567890"), step]),
+        ("a token beside a step without `oidc: true`", vec![id, token]),
+        ("a token beside it, but no id", vec![step, token]),
+        ("everything at once", vec![id, step, secret, token, tenant, application, entra, azure]),
+        ("everything, and the token is meant", vec![id, step, secret, token, ("DATABRICKS_AUTH_TYPE", "PAT")]),
+        ("forced, but not there", vec![id, secret, ("DATABRICKS_AUTH_TYPE", "bitbucket-oidc")]),
+        ("forced, and nothing is there", vec![("DATABRICKS_AUTH_TYPE", "oauth-m2m")]),
+        ("forced, and nothing is there for azure", vec![azure, ("DATABRICKS_AUTH_TYPE", "azure-client-secret")]),
+        ("forced, and no token", vec![("DATABRICKS_AUTH_TYPE", "env-oidc")]),
+        ("forced, and no file", vec![("DATABRICKS_AUTH_TYPE", "file-oidc")]),
+        ("a way of the SDKs that is not ours", vec![id, step, ("DATABRICKS_AUTH_TYPE", "azure-cli")]),
+        ("a way misspelt", vec![id, step, ("DATABRICKS_AUTH_TYPE", "bitbucket-odic")]),
+        ("a token of another issuer", vec![id, ("DATABRICKS_OIDC_TOKEN", STEP_TOKEN)]),
+        ("one for the whole account", vec![("DATABRICKS_OIDC_TOKEN", STEP_TOKEN)]),
+        ("a variable that names it", vec![id, ("DATABRICKS_OIDC_TOKEN_ENV", "MINE"), ("MINE", STEP_TOKEN)]),
+        ("a variable that is not handed over", vec![id, ("DATABRICKS_OIDC_TOKEN_ENV", "MINE")]),
+        ("the step's, but no `oidc: true`", vec![id, ("DATABRICKS_OIDC_TOKEN_ENV", "BITBUCKET_STEP_OIDC_TOKEN")]),
+        ("the token where its name belongs", vec![id, ("DATABRICKS_OIDC_TOKEN_ENV", STEP_TOKEN)]),
+        ("no token at all", vec![id, ("DATABRICKS_OIDC_TOKEN", "hunter2hunter2")]),
+        (
+            "both",
+            vec![
+                id,
+                ("DATABRICKS_OIDC_TOKEN", STEP_TOKEN),
+                ("DATABRICKS_OIDC_TOKEN_ENV", "MINE"),
+                ("MINE", STEP_TOKEN),
+            ],
+        ),
+        ("a file", vec![id, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "token.jwt")]),
+        ("no such file", vec![id, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "other.jwt")]),
+        ("a folder", vec![id, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "notebooks")]),
+        ("azure", vec![azure, tenant, application, entra, ("DATABRICKS_AZURE_RESOURCE_ID", resource)]),
+        ("azure in part", vec![azure, application, entra]),
+        ("azure beside a token", vec![azure, tenant, entra, token]),
+        ("azure on another cloud", vec![tenant, application, entra]),
+        ("azure in another country", vec![azure, tenant, application, entra, ("ARM_ENVIRONMENT", "china")]),
+        ("a cloud that nobody has", vec![azure, tenant, application, entra, ("ARM_ENVIRONMENT", "german")]),
+        ("secrets of the other kind", vec![azure, tenant, application, ("ARM_CLIENT_SECRET", secret.1)]),
+        ("and the other way round", vec![id, ("DATABRICKS_CLIENT_SECRET", entra.1)]),
+        (
+            "azure, all of it wrong",
+            vec![
+                azure,
+                ("ARM_TENANT_ID", "my tenant"),
+                ("ARM_CLIENT_ID", "me"),
+                ("ARM_CLIENT_SECRET", token.1),
+                ("DATABRICKS_AZURE_RESOURCE_ID", "/subscriptions/0/resourceGroups/rg"),
+            ],
+        ),
+        ("a resource without azure", vec![id, step, ("DATABRICKS_AZURE_RESOURCE_ID", resource)]),
+    ] {
+        let all = [("DATABRICKS_HOST", "https://dbc-1234.cloud.databricks.com"), ("RUN", "nightly")];
+        let reading = clone.read(all.into_iter().chain([("BITBUCKET_BUILD_NUMBER", "1")]).chain(variables));
+        let chosen = reading
+            .settings
+            .as_ref()
+            .map(|settings| format!("{}: because {}\n", settings.login.way.name(), settings.login.because));
+        text.push_str(&format!("# {title}\n{}{}\n", chosen.unwrap_or_default(), rendered(&reading)));
+    }
+    assert!(!text.contains("00112233") && !text.contains("eyJ") && !text.contains("hunter2"), "{text}");
+    assert_golden_text("settings/keyless", &text);
+}
+
+#[test]
+fn where_a_credential_may_go() {
+    let account = "7a3f0c51-0000-4000-8000-00000000acc1";
+    let console = "https://accounts.cloud.databricks.com";
+    let mut text = String::new();
+    for (title, variables) in [
+        ("a typing error", vec![("DATABRICKS_HOST", "https://dbc-1234.cloud.databrics.com")]),
+        ("a look-alike", vec![("DATABRICKS_HOST", "https://dbc-1234.cloud.databricks.com.example.com")]),
+        ("an app", vec![("DATABRICKS_HOST", "https://mine-123.aws.databricksapps.com")]),
+        ("vouched for", vec![("DATABRICKS_HOST", "https://db.example.com"), ("ALLOWED_HOSTS", "a.b, db.example.com")]),
+        ("by its domain", vec![("DATABRICKS_HOST", "https://db.example.com"), ("ALLOWED_HOSTS", "*.example.com")]),
+        (
+            "vouched for in vain",
+            vec![("ALLOWED_HOSTS", "https://db.example.com, *, com, .de, db.example.com:8443, $HOSTS")],
+        ),
+        (
+            "a vanity host",
+            vec![("DATABRICKS_HOST", "https://acme.databricks.com/?o=123&a=7a3f0c51-0000-4000-8000-00000000acc1")],
+        ),
+        ("an account console", vec![("DATABRICKS_HOST", console)]),
+        (
+            "one that serves workspaces too",
+            vec![("DATABRICKS_HOST", console), ("DATABRICKS_WORKSPACE_ID", "12"), ("DATABRICKS_ACCOUNT_ID", account)],
+        ),
+        ("ids that are none", vec![("DATABRICKS_WORKSPACE_ID", "my workspace"), ("DATABRICKS_ACCOUNT_ID", "1234")]),
+        (
+            "two ids",
+            vec![("DATABRICKS_HOST", "https://adb-1.2.azuredatabricks.net?o=12"), ("DATABRICKS_WORKSPACE_ID", "13")],
+        ),
+    ] {
+        let reading = Clone::new().read(CONNECTION.into_iter().chain([("RUN", "nightly")]).chain(variables));
+        text.push_str(&format!("# {title}\n{}\n", rendered(&reading)));
+    }
+    assert_golden_text("settings/hosts", &text);
+}

@@ -14,8 +14,10 @@ pub(super) fn warn(reader: &mut Reader<'_>, sources: Sources<'_>, way: AuthType,
     let arm = [raw.arm_tenant_id(), raw.arm_client_id(), raw.arm_client_secret(), raw.arm_environment()];
     match way {
         AuthType::EnvOidc | AuthType::FileOidc | AuthType::BitbucketOidc => {
-            for stored in [secret, token, raw.arm_client_secret()] {
-                stored_beside_identity(reader, stored);
+            for (stored, way) in
+                [(secret, AuthType::OauthM2m), (token, AuthType::Pat), (arm[2], AuthType::AzureClientSecret)]
+            {
+                stored_beside_identity(reader, stored, way);
             }
         }
         _ if forced => {}
@@ -59,7 +61,7 @@ pub(super) fn warn(reader: &mut Reader<'_>, sources: Sources<'_>, way: AuthType,
     }
 }
 
-fn stored_beside_identity(reader: &mut Reader<'_>, given: Given<'_>) {
+fn stored_beside_identity(reader: &mut Reader<'_>, given: Given<'_>, way: AuthType) {
     let Some(text) = given.value else { return };
     let name = given.variable.name;
     let (message, hint) = if unresolved(text.trim()).is_some() {
@@ -72,7 +74,8 @@ fn stored_beside_identity(reader: &mut Reader<'_>, given: Given<'_>) {
             "not used: the step's identity logs in, and a stored secret can leak",
             format!(
                 "delete the line `{name}: …` from the step, the variable in Bitbucket, and the secret in Databricks; to log \
-                 in with it all the same, set `DATABRICKS_AUTH_TYPE`"
+                 in with it all the same, set `DATABRICKS_AUTH_TYPE: {}`",
+                way.name()
             ),
         )
     };
