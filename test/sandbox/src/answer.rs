@@ -1,13 +1,13 @@
 //! The walk of one request: record, faults, credential, rate limit, route, answer.
 
 use crate::bodies::Pieces;
+use crate::doors;
 use crate::errors::ApiError;
 use crate::faults::{Moment, Strike, Trouble};
 use crate::gate;
 use crate::ids;
-use crate::issuer;
 use crate::limits;
-use crate::oauth;
+use crate::oauth::Knock;
 use crate::record::Authenticated;
 use crate::reply::Reply;
 use crate::request::{Ask, Payload, origin, record_head, text_header};
@@ -92,19 +92,8 @@ impl Sandbox {
         let origin = origin(head, &host);
         let authorization = text_header(&head.headers, "authorization");
         let path = head.uri.path();
-        if host_name(&host) == issuer::HOST {
-            return issuer::answer(state, &head.method, path).unwrap_or_else(|| {
-                state.unknown_routes.push(line.clone());
-                Reply::error(&ApiError::unknown_endpoint(&line), request_id)
-            });
-        }
-        if let Some(door) = oauth::door(&state.host, &head.method, path) {
-            let now = state.clock.now();
-            if let Err(throttled) = limits::admit(&mut state.buckets, &head.method, path, now) {
-                return Reply::error(&ApiError::throttled(throttled.retry_after), request_id);
-            }
-            let knock = oauth::Knock { origin, line, authorization, payload, request_id };
-            let (reply, entrant) = door(state, &knock);
+        let knock = Knock { origin, line, authorization, payload, request_id };
+        if let Some((reply, entrant)) = doors::open(state, &host, (&head.method, path), &knock) {
             let record = &mut state.requests[number];
             let (principal, way) = entrant.unzip();
             record.way = way;
@@ -112,6 +101,7 @@ impl Sandbox {
             record.authorization = knock.authorization.as_deref().map(|value| authenticated(value, principal));
             return reply;
         }
+        let Knock { origin, line, authorization, payload, .. } = knock;
         let route = routes::find(&head.method, path);
         if route.is_none() {
             state.unknown_routes.push(line.clone());
@@ -145,11 +135,6 @@ impl Sandbox {
         });
         result.unwrap_or_else(|error| Reply::error(&error, request_id))
     }
-}
-
-/// The name in a `Host` field, without port.
-fn host_name(host: &str) -> &str {
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// What is recorded of an `Authorization` header.

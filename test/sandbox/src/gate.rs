@@ -2,6 +2,7 @@
 
 use crate::errors::ApiError;
 use crate::host::HostKind;
+use crate::oauth::Resource;
 use crate::principals::Principal;
 use crate::record::Way;
 use crate::reply::Reply;
@@ -10,9 +11,16 @@ use crate::state::State;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Names of the header field by which a call says which workspace it is for; the second is the older one.
 const WORKSPACE: [&str; 2] = ["x-databricks-workspace-id", "x-databricks-org-id"];
+
+/// By which somebody who may manage the workspace in Azure comes in: a token for Azure itself, and the resource id.
+const AZURE: [&str; 2] = ["x-databricks-azure-sp-management-token", "x-databricks-azure-workspace-resource-id"];
+
+/// Azure Databricks refuses tokens of Entra ID that have less than this left (py oauth.py).
+const LEAST_LEFT: Duration = Duration::from_secs(30);
 
 const SIGN_IN: &[u8] = b"<!DOCTYPE html><html><head><title>Databricks - Sign In</title></head><body></body></html>";
 
@@ -52,15 +60,19 @@ pub(crate) fn identify(state: &State, authorization: Option<&str>, request_id: &
     }
     // That an access token which has run out is refused in the words for any bad token is not confirmed.
     let bad = || ApiError::bad_token(request_id);
-    let issued = state.oauth.tokens.get(credential).ok_or_else(bad)?;
-    issued.left().ok_or_else(bad)?;
+    let issued = state.oauth.tokens.get(credential).filter(|issued| issued.resource == Resource::Databricks);
+    let issued = issued.ok_or_else(bad)?;
+    let left = issued.left().ok_or_else(bad)?;
+    if issued.way == Way::EntraSecret && (state.host.cloud != "Azure" || left < LEAST_LEFT) {
+        return Err(bad());
+    }
     let (id, principal) = state.principals.named(&issued.principal).ok_or_else(bad)?;
     Ok(Caller { id, principal, way: issued.way })
 }
 
 /// Whether somebody may use this workspace.
 pub(crate) fn admit(state: &State, headers: &HeaderMap, caller: &Caller) -> Result<(), ApiError> {
-    if !caller.principal.member {
+    if !manages_in_azure(state, headers, caller)? && !caller.principal.member {
         let text = format!("User {} does not have access to this workspace.", caller.principal.name);
         return Err(ApiError::denied(text));
     }
@@ -73,4 +85,26 @@ pub(crate) fn admit(state: &State, headers: &HeaderMap, caller: &Caller) -> Resu
         }
     }
     Ok(())
+}
+
+/// Whether somebody with a token of Entra ID shows that they may manage the workspace in Azure. Whoever tries must
+/// succeed, members too; neither this nor the words are confirmed. Resource ids do not tell upper from lower case.
+fn manages_in_azure(state: &State, headers: &HeaderMap, caller: &Caller) -> Result<bool, ApiError> {
+    let [token, id] = AZURE.map(|name| text_header(headers, name));
+    if caller.way != Way::EntraSecret || (token.is_none() && id.is_none()) {
+        return Ok(false);
+    }
+    let issued = token.as_deref().and_then(|token| state.oauth.tokens.get(token));
+    let good_token = issued.is_some_and(|issued| {
+        issued.resource == Resource::Azure
+            && issued.principal == caller.principal.name
+            && issued.left().is_some_and(|left| left >= LEAST_LEFT)
+    });
+    if !good_token {
+        return Err(ApiError::denied("The management token is missing or not valid for this service principal."));
+    }
+    match (id, &state.host.azure_resource_id) {
+        (Some(id), Some(this)) if id.eq_ignore_ascii_case(this) => Ok(true),
+        _ => Err(ApiError::denied("The workspace resource id is missing or not that of this workspace.")),
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) struct HostSettings {
     pub(crate) has_metadata: bool,
     pub(crate) has_authorization_server: bool,
     pub(crate) cloud: String,
+    pub(crate) azure_resource_id: Option<String>,
     placeholder: bool,
     changes: Map<String, Value>,
 }
@@ -35,6 +36,7 @@ impl Default for HostSettings {
             has_metadata: true,
             has_authorization_server: true,
             cloud: "AWS".to_owned(),
+            azure_resource_id: None,
             placeholder: false,
             changes: Map::new(),
         }

@@ -32,6 +32,15 @@ pub(crate) fn client_secret() -> String {
     token().replacen("dapi", "dose", 1)
 }
 
+/// A secret of an application in Entra ID: 40 characters, `8Q~` after the third, another one each time.
+pub(crate) fn entra_secret() -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bytes = [random(), random()];
+    let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 64)]);
+    let text: String = bytes.as_flattened().iter().map(letter).collect();
+    format!("{}8Q~{}", &text[..3], &text[3..37])
+}
+
 /// 256 bits that nobody can guess.
 pub(crate) fn random() -> [u8; 32] {
     let mut bytes = [0; 32];

@@ -27,6 +27,8 @@
 mod answer;
 mod bodies;
 mod clock;
+mod doors;
+mod entra;
 mod errors;
 mod faults;
 mod gate;
@@ -51,6 +53,7 @@ mod tls;
 mod workspace;
 
 pub use answer::Dropped;
+pub use entra::EntraCloud;
 pub use faults::{Canned, Fault, Moment, On, Trouble};
 pub use host::HostKind;
 pub use issuer::{Bitbucket, Flaw, StepClaims};

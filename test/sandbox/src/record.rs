@@ -25,6 +25,8 @@ pub enum Way {
     ClientSecret,
     /// The token of an issuer that a federation policy trusts.
     Federation,
+    /// The secret of an application in Microsoft Entra ID.
+    EntraSecret,
 }
 
 /// Who a request came from.

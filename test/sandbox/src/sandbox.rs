@@ -1,6 +1,7 @@
 //! The handle that tests hold.
 
 use crate::clock::Clock;
+use crate::entra::Entra;
 use crate::faults::{Fault, Faults};
 use crate::host::HostSettings;
 use crate::ids::Ids;
@@ -58,6 +59,7 @@ impl Sandbox {
             host: HostSettings::default(),
             issuers: Issuers::default(),
             oauth: OAuth::default(),
+            entra: Entra::default(),
             tree: Tree::default(),
             jobs: Jobs::default(),
             runs: Runs::default(),

@@ -1,6 +1,7 @@
 //! Everything the workspace remembers.
 
 use crate::clock::Clock;
+use crate::entra::Entra;
 use crate::faults::Faults;
 use crate::host::HostSettings;
 use crate::ids::Ids;
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) host: HostSettings,
     pub(crate) issuers: Issuers,
     pub(crate) oauth: OAuth,
+    pub(crate) entra: Entra,
     pub(crate) tree: Tree,
     pub(crate) jobs: Jobs,
     pub(crate) runs: Runs,

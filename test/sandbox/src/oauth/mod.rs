@@ -11,7 +11,7 @@ mod tokens;
 
 pub(crate) use policy::Policies;
 pub use policy::{Policy, PolicyRefused};
-pub(crate) use tokens::Tokens;
+pub(crate) use tokens::{Resource, Tokens};
 
 use crate::errors::ApiError;
 use crate::host::HostSettings;
@@ -211,7 +211,7 @@ fn issue(state: &mut State, grant: &Grant) -> Reply {
     for (name, value) in [("sub", client_id.as_str()), ("client_id", client_id), ("scope", SCOPE)] {
         claims.insert(name.to_owned(), Value::from(value));
     }
-    let token = state.oauth.tokens.issue(&state.clock, (client_id, *way), *lifetime, claims);
+    let token = state.oauth.tokens.issue(&state.clock, (client_id, *way), Resource::Databricks, *lifetime, claims);
     let seconds = lifetime.as_secs();
     let expires_in =
         if state.oauth.expires_in_as_text { Value::from(seconds.to_string()) } else { Value::from(seconds) };

@@ -9,12 +9,22 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What an access token opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// Databricks.
+    Databricks,
+    /// Azure itself: Azure Resource Manager.
+    Azure,
+}
+
 /// An access token that was issued.
 #[derive(Debug)]
 pub(crate) struct Issued {
     /// The name of the principal that it speaks for.
     pub(crate) principal: String,
     pub(crate) way: Way,
+    pub(crate) resource: Resource,
     until: Instant,
     revoked: bool,
 }
@@ -41,6 +51,7 @@ impl Tokens {
         &mut self,
         clock: &Clock,
         (principal, way): (&str, Way),
+        resource: Resource,
         lifetime: Duration,
         mut claims: Map<String, Value>,
     ) -> String {
@@ -50,7 +61,7 @@ impl Tokens {
         let header = json!({ "alg": "RS256", "typ": "at+jwt", "kid": "sandbox" });
         let token = jwt::sealed(&jwt::unsigned(&header, &Value::Object(claims)), &ids::random());
         let until = Instant::now() + lifetime;
-        let issued = Issued { principal: principal.to_owned(), way, until, revoked: false };
+        let issued = Issued { principal: principal.to_owned(), way, resource, until, revoked: false };
         self.issued.insert(token.clone(), issued);
         self.order.push(token.clone());
         token

@@ -5,9 +5,13 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod entra;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod federation;
+#[cfg(test)]
+mod hosts;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
