@@ -11,7 +11,8 @@ use databricks_deploy::pipeline::Environment;
 use databricks_deploy::secrets::Redactor;
 use databricks_deploy::{Ports, panic_line, run};
 use databricks_sandbox::{
-    Canned, Ending, Fault, JobRight, Match, Moment, On, Principal, Running, Sandbox, Script, TaskScript, Trouble,
+    Bitbucket, Canned, Ending, Fault, JobRight, Match, Moment, On, Principal, Running, Sandbox, Script, StepClaims,
+    TaskScript, Trouble,
 };
 use serde_json::json;
 use std::cell::RefCell;
@@ -22,12 +23,14 @@ use std::sync::{Arc, Once};
 
 const ID: &str = "5f5e8b6a-0000-4000-8000-00000000a001";
 
+const STEP_TOKEN: &str = "kanari.oidc.schritt-77120934";
+
 /// Secrets that this version does not use, but that a step may hold. Awkward characters on purpose; one has two lines.
 const IDLE: [(&str, &str); 8] = [
     ("GIT_TOKEN", "kanari-git/+&<\"'%20 ~\nzweite-Zeile-des-Kanari"),
     ("ARM_CLIENT_SECRET", "Kanari~Arm.Q8x+/=&<>'\"\\-0042"),
     ("DATABRICKS_OIDC_TOKEN", "kanari.oidc.databricks-58213"),
-    ("BITBUCKET_STEP_OIDC_TOKEN", "kanari.oidc.schritt-77120934"),
+    ("BITBUCKET_STEP_OIDC_TOKEN", STEP_TOKEN),
     ("PIPELINES_JWT_TOKEN", "kanari-jwt-der-pipeline-4410"),
     ("BITBUCKET_ACCESS_TOKEN", "kanari-bitbucket-zugang-9315"),
     ("ATLASSIAN_API_TOKEN", "kanari-atlassian-api-660217"),
@@ -49,12 +52,20 @@ struct World {
     sandbox: Sandbox,
     client_secret: String,
     job: i64,
-    /// Whether the step logs in by OAuth, or by token; the other's secret the process cannot know.
-    oauth: bool,
+    step_token: String,
+    /// How the step logs in; the other ways' secrets the process cannot know.
+    way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Pat,
+    OauthM2m,
+    Keyless,
 }
 
 impl World {
-    fn new(oauth: bool) -> World {
+    fn new(way: Way) -> World {
         let sandbox = Sandbox::new();
         let mut principal = Principal::service(ID, "deployer");
         principal.other_jobs = JobRight::ManageRun;
@@ -64,7 +75,10 @@ impl World {
             "name": "nightly",
             "tasks": [{"task_key": "main", "notebook_task": {"notebook_path": "/Workspace/Shared/etl/main"}}],
         }));
-        World { sandbox, client_secret, job, oauth }
+        let bitbucket = sandbox.bitbucket();
+        sandbox.add_federation_policy(ID, bitbucket.policy("repositoryUuid", Bitbucket::REPOSITORY)).unwrap();
+        let step_token = bitbucket.step(&StepClaims::default());
+        World { sandbox, client_secret, job, step_token, way }
     }
 
     /// Deploys and runs, at `DEBUG`, with a canary in every secret variable.
@@ -77,23 +91,32 @@ impl World {
         for (name, value) in IDLE {
             step = step.variable(name, value);
         }
-        if self.oauth {
-            step = step
+        match self.way {
+            Way::Pat => step.variable("DATABRICKS_AUTH_TYPE", "pat"),
+            Way::OauthM2m => step
                 .without("DATABRICKS_TOKEN")
+                .variable("DATABRICKS_AUTH_TYPE", "oauth-m2m")
                 .variable("DATABRICKS_CLIENT_ID", ID)
-                .variable("DATABRICKS_CLIENT_SECRET", &self.client_secret);
+                .variable("DATABRICKS_CLIENT_SECRET", &self.client_secret),
+            Way::Keyless => step
+                .without("DATABRICKS_TOKEN")
+                .variable("DATABRICKS_AUTH_TYPE", "bitbucket-oidc")
+                .variable("DATABRICKS_CLIENT_ID", ID)
+                .variable("BITBUCKET_STEP_OIDC_TOKEN", &self.step_token),
         }
-        step
     }
 
     fn canaries(&self) -> Vec<String> {
         let mut canaries = idle();
-        if self.oauth {
-            canaries.extend([self.client_secret.clone(), format!("{ID}:{}", self.client_secret)]);
-            canaries.extend(self.sandbox.access_tokens());
-        } else {
-            canaries.push(self.sandbox.token());
+        match self.way {
+            Way::Pat => canaries.push(self.sandbox.token()),
+            Way::OauthM2m => canaries.extend([self.client_secret.clone(), format!("{ID}:{}", self.client_secret)]),
+            Way::Keyless => {
+                canaries.retain(|canary| canary != STEP_TOKEN);
+                canaries.push(self.step_token.clone());
+            }
         }
+        canaries.extend(self.sandbox.access_tokens());
         canaries
     }
 
@@ -177,7 +200,7 @@ fn refusal(status: u16, echo: &str) -> Trouble {
 
 #[test]
 fn no_secret_leaves_through_any_exit_code() {
-    for oauth in [false, true] {
+    for way in [Way::Pat, Way::OauthM2m, Way::Keyless] {
         // What the workspace, a proxy or a notebook echoes, and where; and how that ends.
         type Prepare = fn(&World, Step) -> Step;
         let scenes: [(&str, i32, Prepare); 8] = [
@@ -187,7 +210,11 @@ fn no_secret_leaves_through_any_exit_code() {
                 step
             }),
             ("wrong settings", 1, |world, step| {
-                let token = if world.oauth { world.client_secret.clone() } else { world.sandbox.token() };
+                let token = match world.way {
+                    Way::Pat => world.sandbox.token(),
+                    Way::OauthM2m => world.client_secret.clone(),
+                    Way::Keyless => world.step_token.clone(),
+                };
                 step.variable("TIMEOUT", &token)
                     .variable("WAIT", format!("x{token}"))
                     .variable("ACTION", IDLE[0].1)
@@ -219,7 +246,7 @@ fn no_secret_leaves_through_any_exit_code() {
             }),
         ];
         for (scene, code, prepare) in scenes {
-            let world = World::new(oauth);
+            let world = World::new(way);
             let running = Running::start(world.sandbox.clone()).unwrap();
             let step = prepare(&world, world.step());
             // One scene sets the host itself.
@@ -233,8 +260,10 @@ fn no_secret_leaves_through_any_exit_code() {
 
 #[test]
 fn a_token_that_was_learnt_on_the_way_is_as_secret_and_so_it_is_when_told_to_stop() {
-    for (scene, code) in [("a strange answer", 6), ("a signal", 8)] {
-        let world = World::new(true);
+    let endings = [("a strange answer", 6), ("a signal", 8)];
+    for (way, (scene, code)) in [Way::OauthM2m, Way::Keyless].into_iter().flat_map(|way| endings.map(|end| (way, end)))
+    {
+        let world = World::new(way);
         let running = Running::start(world.sandbox.clone()).unwrap();
         world.sandbox.script(Match::Job(world.job), Script::playing(TaskScript::forever()));
         let step = world.step();
@@ -297,7 +326,7 @@ fn hook_panics() {
 #[tokio::test(start_paused = true)]
 async fn not_even_a_panic_tells() {
     hook_panics();
-    let world = World::new(false);
+    let world = World::new(Way::Pat);
     let step = world.step().variable("DATABRICKS_HOST", "https://sandbox.cloud.databricks.com");
     let (log, redactor) = (Log::default(), Redactor::new());
     HOOK.set(Some((redactor.clone(), String::new())));
@@ -312,7 +341,7 @@ async fn not_even_a_panic_tells() {
 
 #[test]
 fn a_secret_too_short_to_be_kept_out_is_warned_of() {
-    let world = World::new(false);
+    let world = World::new(Way::Pat);
     let running = Running::start(world.sandbox.clone()).unwrap();
     let ended = world.step().variable("GIT_TOKEN", "short").against(&running);
     assert_eq!(ended.code, 0, "{}", ended.log);

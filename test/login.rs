@@ -56,7 +56,7 @@ fn a_service_principal_logs_in_and_nothing_of_its_credentials_is_shown() {
     assert_eq!(ended.code, 0, "{}", ended.log);
     let line = format!(
         "INFO: Logged in to {} as {ID} (OAuth machine-to-machine, because `DATABRICKS_CLIENT_ID` and \
-         `DATABRICKS_CLIENT_SECRET` are set)",
+         `DATABRICKS_CLIENT_SECRET` are set; not keyless, because the step has no `oidc: true`)",
         running.url()
     );
     assert!(ended.log.contains(&line), "{}", ended.log);

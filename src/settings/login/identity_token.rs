@@ -84,9 +84,9 @@ pub(super) fn from_file(reader: &mut Reader<'_>, sources: Sources<'_>) -> Read<L
 }
 
 fn no_step_token() -> Problem {
-    Problem::new(Code::NoStepToken, "the step has no identity token, and no secret is set either: there is no way to log in").hint(
+    Problem::new(Code::NoStepToken, "the step has no identity token to log in with").hint(
         "add `oidc: true` to the step in bitbucket-pipelines.yml, beside `script:`, not inside the pipe; to log in with a \
-         stored secret, set `DATABRICKS_CLIENT_SECRET`",
+         stored secret instead, set `DATABRICKS_CLIENT_SECRET` too",
     )
 }
 
