@@ -4,9 +4,11 @@
 // Helpers of tests are tests too: what cannot go on fails the test, which is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod azure;
 mod canaries;
 mod deploy;
 mod endings;
+mod hosts;
 mod http;
 mod keyless;
 mod login;

@@ -1,6 +1,6 @@
 //! The way to the workspace: private authorities and proxies, with the real binary over real TLS.
 
-mod proxy;
+pub(crate) mod proxy;
 
 use crate::support::{Ended, Step};
 use databricks_sandbox::{Running, Sandbox, Tls};

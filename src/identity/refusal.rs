@@ -5,7 +5,7 @@ use crate::databricks::error::{ApiError, Error, Meaning, Shape};
 use crate::http::{Failure, NoCredential};
 use crate::problem::{Code, Problem};
 use crate::secrets::Claims;
-use crate::settings::{AuthType, AzureLogin, IdToken, Settings};
+use crate::settings::{AuthType, AzureLogin, IdToken, Login, Settings};
 use crate::text;
 use std::time::SystemTime;
 
@@ -193,11 +193,19 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
                  tell which): {}",
                 problem.message
             );
-            problem.hint = Some(
+            let also = match &settings.login.login {
+                Login::AzureClientSecret(AzureLogin { resource_id: Some(_), .. }) => {
+                    "; or check `DATABRICKS_AZURE_RESOURCE_ID`, and the rights of the application on that resource"
+                }
+                Login::AzureClientSecret(_) => {
+                    "; an application with rights on the resource alone needs `DATABRICKS_AZURE_RESOURCE_ID`"
+                }
+                _ => "",
+            };
+            problem.hint = Some(format!(
                 "check that `DATABRICKS_HOST` is the workspace that is meant; an admin of it adds the identity under \
-                 Settings, Identity and access, with the entitlement \"Workspace access\""
-                    .to_owned(),
-            );
+                 Settings, Identity and access, with the entitlement \"Workspace access\"{also}"
+            ));
         }
         Some(Meaning::InvalidToken | Meaning::Unauthenticated) if settings.login.way == AuthType::Pat => {
             problem.hint = Some(
@@ -220,9 +228,12 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
         problem.code = Code::NotDatabricks;
         problem.hint = Some("check `DATABRICKS_HOST`: it must be the address of a workspace".into());
     }
-    if problem.code == Code::NotDatabricks && error.api().is_some() && settings.workspace_id.is_none() {
+    if problem.code == Code::NotDatabricks && error.api().is_some() {
         let hint = problem.hint.unwrap_or_default();
-        problem.hint = Some(format!("{hint}; where the host serves several workspaces, set `DATABRICKS_WORKSPACE_ID`"));
+        problem.hint = Some(match &settings.workspace_id {
+            None => format!("{hint}; where the host serves several workspaces, set `DATABRICKS_WORKSPACE_ID`"),
+            Some(id) => format!("{hint}, and `{id}` the id of that workspace"),
+        });
     }
     if problem.place.is_none() {
         problem.place = Some(

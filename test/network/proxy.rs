@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 /// What it does with a `CONNECT`, whatever the name in it.
 #[derive(Clone, Copy)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Opens a way to this address.
     Open(SocketAddr),
     /// The same for those who send this `Proxy-Authorization`, and 407 for all others.
@@ -21,15 +21,15 @@ pub(super) enum Answer {
 
 /// A `CONNECT` that came.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Host and port.
-    pub(super) target: String,
+    pub(crate) target: String,
     /// The `Proxy-Authorization`.
-    pub(super) authorization: Option<String>,
+    pub(crate) authorization: Option<String>,
 }
 
 /// Listens on a free port of 127.0.0.1 until it is dropped.
-pub(super) struct ConnectProxy {
+pub(crate) struct ConnectProxy {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     stopped: Arc<AtomicBool>,
@@ -37,7 +37,7 @@ pub(super) struct ConnectProxy {
 }
 
 impl ConnectProxy {
-    pub(super) fn start(answer: Answer) -> ConnectProxy {
+    pub(crate) fn start(answer: Answer) -> ConnectProxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, stopped) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicBool>::default());
@@ -54,11 +54,11 @@ impl ConnectProxy {
         ConnectProxy { address, seen, stopped, thread: Some(thread) }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
