@@ -9,20 +9,21 @@
 //!
 //! It prints its address, its tokens, and the lines to paste into a shell, and serves until ctrl-c. Meanwhile it takes
 //! orders on its standard input: for troubles, by how many requests, their path, the status and the code that they get;
-//! and for the identity token of a Bitbucket step, which it prints.
+//! for the identity token of a Bitbucket step, which it prints; and for another kind of host.
 //!
 //! ```text
 //! fault 2 /api/2.0/workspace/import 429 REQUEST_LIMIT_EXCEEDED
 //! step production             # its deployment is trusted by a federation policy of the service principals
 //! step branch                 # it has no deployment
 //! step expired|forged|foreign # to production, but too old, signed by somebody else, for another audience
+//! host unified                # the host serves an account and all its workspaces from now on; `host workspace` ends it
 //! ```
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 use anyhow::{Context, bail};
 use databricks_sandbox::{
-    Bitbucket, Canned, Ending, Fault, Flaw, Match, Moment, On, Principal, Sandbox, Script, StepClaims, TaskScript, Tls,
-    TokenState, Trouble,
+    Bitbucket, Canned, Ending, Fault, Flaw, HostKind, Match, Moment, On, Principal, Sandbox, Script, StepClaims,
+    TaskScript, Tls, TokenState, Trouble,
 };
 use serde_json::json;
 use std::io::Write;
@@ -76,6 +77,7 @@ async fn main() -> anyhow::Result<()> {
         sandbox.add_federation_policy(id, policy)?;
     }
     let [secret, strangers, old] = [service, stranger, service].map(|id| sandbox.add_client_secret(id));
+    sandbox.send_account_id_as_placeholder(true);
     sandbox.set_client_secret_state(&old, TokenState::Expired);
     if !delay.is_zero() {
         sandbox.fault(Fault::always(On::any(), Trouble::Delay(Moment::Before, delay)));
@@ -102,6 +104,8 @@ async fn main() -> anyhow::Result<()> {
     println!("  {service}  deployer, may write to its home and /Shared; OAuth secret {secret}");
     println!("  {service}  the same with a secret that has expired; OAuth secret {old}");
     println!("  {stranger}  stranger, was not let into this workspace; OAuth secret {strangers}\n");
+    println!("workspace:");
+    println!("  {}  its id, which a call at a unified host must name\n", sandbox.workspace_id());
     println!("to paste:");
     println!("  export DATABRICKS_HOST={url} DATABRICKS_TOKEN={}{trust}", sandbox.token());
     std::io::stdout().flush()?;
@@ -109,10 +113,11 @@ async fn main() -> anyhow::Result<()> {
     let orders = sandbox.clone();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
-            match (fault(&line), step(&bitbucket, &line)) {
-                (Some(fault), _) => orders.fault(fault),
-                (None, Some(token)) => println!("{token}"),
-                (None, None) => println!("not understood: {line}"),
+            match (fault(&line), step(&bitbucket, &line), host(&line)) {
+                (Some(fault), _, _) => orders.fault(fault),
+                (_, Some(token), _) => println!("{token}"),
+                (_, _, Some(kind)) => orders.set_host_kind(kind),
+                (None, None, None) => println!("not understood: {line}"),
             }
             println!("ready");
         }
@@ -160,6 +165,15 @@ fn step(bitbucket: &Bitbucket, line: &str) -> Option<String> {
         _ => return None,
     };
     Some(token)
+}
+
+/// The kind of host that a line orders.
+fn host(line: &str) -> Option<HostKind> {
+    match line.strip_prefix("host ")?.trim() {
+        "workspace" => Some(HostKind::Workspace),
+        "unified" => Some(HostKind::Unified),
+        _ => None,
+    }
 }
 
 /// What is asked for on the command line.

@@ -38,6 +38,9 @@ class Sandbox:
         """The application id and the OAuth secret of one that the sandbox lists."""
         return re.search(rf"^  (\S+)  {what}.*OAuth secret (\S+)$", self.head, re.MULTILINE).groups()
 
+    def workspace_id(self):
+        return re.search(r"^  (\d+)  its id", self.head, re.MULTILINE)[1]
+
     def job(self, name):
         """The id of a job that the sandbox lists."""
         return int(re.search(rf"^  {re.escape(name)}\s+(\d+)", self.head, re.MULTILINE)[1])

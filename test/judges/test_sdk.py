@@ -56,11 +56,12 @@ def by_oauth(sandbox, service, secret):
                                          auth_type="oauth-m2m", config_file="/dev/null"))
 
 
-def by_step(sandbox, service, kind, monkeypatch):
+def by_step(sandbox, service, kind, monkeypatch, **more):
     """As a step of a pipeline logs in: by its own identity, without a secret."""
     monkeypatch.setenv("BITBUCKET_STEP_OIDC_TOKEN", sandbox.step_token(kind))
     return WorkspaceClient(config=Config(host=sandbox.url, client_id=service, auth_type="env-oidc",
-                                         oidc_token_env="BITBUCKET_STEP_OIDC_TOKEN", config_file="/dev/null"))
+                                         oidc_token_env="BITBUCKET_STEP_OIDC_TOKEN", config_file="/dev/null",
+                                         **more))
 
 
 NOBODY = "5f5e8b6a-0000-4000-8000-0000000000ff"
@@ -109,6 +110,29 @@ def test_whoever_was_not_let_into_the_workspace_is_denied_after_the_log_in(sandb
     for w in (by_oauth(sandbox, stranger, secret), by_step(sandbox, stranger, "production", monkeypatch)):
         with pytest.raises(errors.PermissionDenied, match="does not have access to this workspace"):
             w.current_user.me()
+
+
+@pytest.fixture
+def unified(sandbox):
+    assert sandbox.order("host unified") == []
+    yield sandbox
+    sandbox.order("host workspace")
+
+
+def test_a_step_logs_in_at_a_unified_host_and_names_the_workspace(unified, monkeypatch):
+    service, _ = unified.service_principal()
+    w = by_step(unified, service, "production", monkeypatch, workspace_id=unified.workspace_id())
+    assert "/oidc/accounts/" in w.config.databricks_oidc_endpoints.token_endpoint
+    assert w.current_user.me().user_name == service
+
+
+@pytest.mark.parametrize("workspace_id", [None, "77"])
+def test_a_unified_host_sends_others_to_its_sign_in_page(unified, monkeypatch, workspace_id):
+    service, _ = unified.service_principal()
+    w = by_step(unified, service, "production", monkeypatch, workspace_id=workspace_id)
+    # The SDK takes any 200 for JSON.
+    with pytest.raises(ValueError, match="Expecting value"):
+        w.current_user.me()
 
 
 def test_who_am_i(w):
