@@ -8,16 +8,22 @@
 //! ```
 //!
 //! It prints its address, its tokens, and the lines to paste into a shell, and serves until ctrl-c. Meanwhile it takes
-//! orders for troubles on its standard input: how many requests, their path, the status and the code that they get.
+//! orders on its standard input: for troubles, by how many requests, their path, the status and the code that they get;
+//! for the identity token of a Bitbucket step, which it prints; and for another kind of host.
 //!
 //! ```text
 //! fault 2 /api/2.0/workspace/import 429 REQUEST_LIMIT_EXCEEDED
+//! step production             # its deployment is trusted by a federation policy of the service principals
+//! step branch                 # it has no deployment
+//! step expired|forged|foreign # to production, but too old, signed by somebody else, for another audience
+//! host unified                # the host serves an account and all its workspaces from now on; `host workspace` ends it
 //! ```
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 use anyhow::{Context, bail};
 use databricks_sandbox::{
-    Canned, Ending, Fault, Match, Moment, On, Principal, Sandbox, Script, TaskScript, Tls, TokenState, Trouble,
+    Bitbucket, Canned, Ending, Fault, Flaw, HostKind, Match, Moment, On, Principal, Sandbox, Script, StepClaims,
+    TaskScript, Tls, TokenState, Trouble,
 };
 use serde_json::json;
 use std::io::Write;
@@ -63,9 +69,16 @@ async fn main() -> anyhow::Result<()> {
     }));
     sandbox.script(Match::Job(endless), Script::forever());
 
-    let service = "5f5e8b6a-0000-4000-8000-00000000a001";
-    sandbox.add_principal(Principal::service(service, "deployer"));
-    let secret = sandbox.add_client_secret(service);
+    let [service, stranger] = ["5f5e8b6a-0000-4000-8000-00000000a001", "5f5e8b6a-0000-4000-8000-00000000a002"];
+    let bitbucket = sandbox.bitbucket();
+    for (id, name, member) in [(service, "deployer", true), (stranger, "stranger", false)] {
+        sandbox.add_principal(Principal { member, ..Principal::service(id, name) });
+        let policy = bitbucket.policy("deploymentEnvironmentUuid", Bitbucket::PRODUCTION);
+        sandbox.add_federation_policy(id, policy)?;
+    }
+    let [secret, strangers, old] = [service, stranger, service].map(|id| sandbox.add_client_secret(id));
+    sandbox.send_account_id_as_placeholder(true);
+    sandbox.set_client_secret_state(&old, TokenState::Expired);
     if !delay.is_zero() {
         sandbox.fault(Fault::always(On::any(), Trouble::Delay(Moment::Before, delay)));
     }
@@ -87,8 +100,12 @@ async fn main() -> anyhow::Result<()> {
     println!("  {}  ci@example.com, workspace admin", sandbox.token());
     println!("  {viewer}  viewer@example.com, may write to its home and /Shared, and to no job");
     println!("  {expired}  late@example.com, expired\n");
-    println!("service principal:");
-    println!("  {service}  deployer, may write to its home and /Shared; OAuth secret {secret}\n");
+    println!("service principals, which the steps that deploy to production may speak for:");
+    println!("  {service}  deployer, may write to its home and /Shared; OAuth secret {secret}");
+    println!("  {service}  the same with a secret that has expired; OAuth secret {old}");
+    println!("  {stranger}  stranger, was not let into this workspace; OAuth secret {strangers}\n");
+    println!("workspace:");
+    println!("  {}  its id, which a call at a unified host must name\n", sandbox.workspace_id());
     println!("to paste:");
     println!("  export DATABRICKS_HOST={url} DATABRICKS_TOKEN={}{trust}", sandbox.token());
     std::io::stdout().flush()?;
@@ -96,9 +113,11 @@ async fn main() -> anyhow::Result<()> {
     let orders = sandbox.clone();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
-            match fault(&line) {
-                Some(fault) => orders.fault(fault),
-                None => println!("not understood: {line}"),
+            match (fault(&line), step(&bitbucket, &line), host(&line)) {
+                (Some(fault), _, _) => orders.fault(fault),
+                (_, Some(token), _) => println!("{token}"),
+                (_, _, Some(kind)) => orders.set_host_kind(kind),
+                (None, None, None) => println!("not understood: {line}"),
             }
             println!("ready");
         }
@@ -132,6 +151,29 @@ fn fault(line: &str) -> Option<Fault> {
         answer = answer.retry_after(1);
     }
     Some(Fault::times(On::path(path), times.parse().ok()?, Trouble::Answer(Moment::Before, answer)))
+}
+
+/// The token of the step that a line orders.
+fn step(bitbucket: &Bitbucket, line: &str) -> Option<String> {
+    let production = StepClaims::production();
+    let token = match line.strip_prefix("step ")?.trim() {
+        "production" => bitbucket.step(&production),
+        "branch" => bitbucket.step(&StepClaims::default()),
+        "expired" => bitbucket.flawed_step(&production, &[Flaw::Expired]),
+        "forged" => bitbucket.flawed_step(&production, &[Flaw::ForgedSignature]),
+        "foreign" => bitbucket.flawed_step(&production, &[Flaw::Claim("aud".to_owned(), json!("https://elsewhere"))]),
+        _ => return None,
+    };
+    Some(token)
+}
+
+/// The kind of host that a line orders.
+fn host(line: &str) -> Option<HostKind> {
+    match line.strip_prefix("host ")?.trim() {
+        "workspace" => Some(HostKind::Workspace),
+        "unified" => Some(HostKind::Unified),
+        _ => None,
+    }
 }
 
 /// What is asked for on the command line.

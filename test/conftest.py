@@ -34,9 +34,12 @@ class Sandbox:
         """The token of somebody else whom the sandbox lists."""
         return re.search(rf"^  (\S+)  {re.escape(user)}", self.head, re.MULTILINE)[1]
 
-    def service_principal(self):
-        """The application id and the OAuth secret of the one that the sandbox lists."""
-        return re.search(r"^  (\S+)  deployer.*OAuth secret (\S+)$", self.head, re.MULTILINE).groups()
+    def service_principal(self, what="deployer"):
+        """The application id and the OAuth secret of one that the sandbox lists."""
+        return re.search(rf"^  (\S+)  {what}.*OAuth secret (\S+)$", self.head, re.MULTILINE).groups()
+
+    def workspace_id(self):
+        return re.search(r"^  (\d+)  its id", self.head, re.MULTILINE)[1]
 
     def job(self, name):
         """The id of a job that the sandbox lists."""
@@ -44,10 +47,24 @@ class Sandbox:
 
     def fault(self, times, path, status, code):
         """Orders a trouble for the next requests at a path."""
-        self.process.stdin.write(f"fault {times} {path} {status} {code}\n")
+        assert self.order(f"fault {times} {path} {status} {code}") == []
+
+    def step_token(self, kind):
+        """The identity token of a Bitbucket step."""
+        [token] = self.order(f"step {kind}")
+        assert token.count(".") == 2, token
+        return token
+
+    def order(self, line):
+        """Gives an order, and returns the lines that it prints."""
+        self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer == "ready\n", answer
+        printed = []
+        for answer in self.process.stdout:
+            if answer == "ready\n":
+                return printed
+            printed.append(answer.rstrip("\n"))
+        raise AssertionError(f"the sandbox ended after `{line}`")
 
     def end(self):
         self.process.stdin.close()

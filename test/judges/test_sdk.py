@@ -51,22 +51,88 @@ JUPYTER = json.dumps({
 # Log-in.
 
 
-def by_oauth(sandbox, secret):
-    service, _ = sandbox.service_principal()
+def by_oauth(sandbox, service, secret):
     return WorkspaceClient(config=Config(host=sandbox.url, client_id=service, client_secret=secret,
                                          auth_type="oauth-m2m", config_file="/dev/null"))
 
 
+def by_step(sandbox, service, kind, monkeypatch, **more):
+    """As a step of a pipeline logs in: by its own identity, without a secret."""
+    monkeypatch.setenv("BITBUCKET_STEP_OIDC_TOKEN", sandbox.step_token(kind))
+    return WorkspaceClient(config=Config(host=sandbox.url, client_id=service, auth_type="env-oidc",
+                                         oidc_token_env="BITBUCKET_STEP_OIDC_TOKEN", config_file="/dev/null",
+                                         **more))
+
+
+NOBODY = "5f5e8b6a-0000-4000-8000-0000000000ff"
+
+
 def test_a_service_principal_logs_in_by_oauth(sandbox):
     service, secret = sandbox.service_principal()
-    w = by_oauth(sandbox, secret)
+    w = by_oauth(sandbox, service, secret)
     assert w.current_user.me().user_name == service
     w.workspace.mkdirs("/Shared/by-oauth")
 
 
-def test_a_wrong_oauth_secret_is_refused(sandbox):
-    with pytest.raises(Exception, match="invalid_client"):
-        by_oauth(sandbox, "dose00000000000000000000000000000000").current_user.me()
+def test_a_wrong_or_expired_oauth_secret_or_client_id_is_refused(sandbox):
+    service, secret = sandbox.service_principal()
+    _, old = sandbox.service_principal("the same")
+    for who, what in [(service, "dose00000000000000000000000000000000"), (service, old), (NOBODY, secret)]:
+        with pytest.raises(Exception, match="invalid_client"):
+            by_oauth(sandbox, who, what).current_user.me()
+
+
+def test_a_step_logs_in_by_its_own_identity(sandbox, monkeypatch):
+    service, _ = sandbox.service_principal()
+    w = by_step(sandbox, service, "production", monkeypatch)
+    assert w.current_user.me().user_name == service
+    w.workspace.mkdirs("/Shared/by-step")
+
+
+@pytest.mark.parametrize(
+    ("kind", "service", "text"),
+    [
+        ("branch", None, r"TOKEN_INVALID \(Ensure a valid federation policy has been configured\)"),
+        ("production", NOBODY, r"TOKEN_INVALID \(Ensure a valid federation policy has been configured\)"),
+        ("foreign", None, r"TOKEN_AUDIENCE_INVALID \(Token audience 'https://elsewhere' invalid\)"),
+        ("expired", None, "TOKEN_EXPIRED"),
+        ("forged", None, "signature"),
+    ],
+)
+def test_a_step_that_is_not_trusted_is_refused(sandbox, monkeypatch, kind, service, text):
+    deployer, _ = sandbox.service_principal()
+    with pytest.raises(Exception, match=f"invalid_grant.*{text}"):
+        by_step(sandbox, service or deployer, kind, monkeypatch).current_user.me()
+
+
+def test_whoever_was_not_let_into_the_workspace_is_denied_after_the_log_in(sandbox, monkeypatch):
+    stranger, secret = sandbox.service_principal("stranger")
+    for w in (by_oauth(sandbox, stranger, secret), by_step(sandbox, stranger, "production", monkeypatch)):
+        with pytest.raises(errors.PermissionDenied, match="does not have access to this workspace"):
+            w.current_user.me()
+
+
+@pytest.fixture
+def unified(sandbox):
+    assert sandbox.order("host unified") == []
+    yield sandbox
+    sandbox.order("host workspace")
+
+
+def test_a_step_logs_in_at_a_unified_host_and_names_the_workspace(unified, monkeypatch):
+    service, _ = unified.service_principal()
+    w = by_step(unified, service, "production", monkeypatch, workspace_id=unified.workspace_id())
+    assert "/oidc/accounts/" in w.config.databricks_oidc_endpoints.token_endpoint
+    assert w.current_user.me().user_name == service
+
+
+@pytest.mark.parametrize("workspace_id", [None, "77"])
+def test_a_unified_host_sends_others_to_its_sign_in_page(unified, monkeypatch, workspace_id):
+    service, _ = unified.service_principal()
+    w = by_step(unified, service, "production", monkeypatch, workspace_id=workspace_id)
+    # The SDK takes any 200 for JSON.
+    with pytest.raises(ValueError, match="Expecting value"):
+        w.current_user.me()
 
 
 def test_who_am_i(w):

@@ -87,24 +87,24 @@ pub(crate) fn admit(state: &State, headers: &HeaderMap, caller: &Caller) -> Resu
     Ok(())
 }
 
-/// Whether somebody with a token of Entra ID shows that they may manage the workspace in Azure. Whoever tries must
-/// succeed, members too; neither this nor the words are confirmed. Resource ids do not tell upper from lower case.
+/// Whether somebody with a token of Entra ID shows that they may manage the workspace in Azure. One of the two fields
+/// alone shows nothing, but does no harm: Databricks' own tools send the token even without the id. Whoever sends both
+/// must be right, members too; neither this nor the words are confirmed. Resource ids do not tell upper from lower case.
 fn manages_in_azure(state: &State, headers: &HeaderMap, caller: &Caller) -> Result<bool, ApiError> {
-    let [token, id] = AZURE.map(|name| text_header(headers, name));
-    if caller.way != Way::EntraSecret || (token.is_none() && id.is_none()) {
+    let [Some(token), Some(id)] = AZURE.map(|name| text_header(headers, name)) else { return Ok(false) };
+    if caller.way != Way::EntraSecret {
         return Ok(false);
     }
-    let issued = token.as_deref().and_then(|token| state.oauth.tokens.get(token));
-    let good_token = issued.is_some_and(|issued| {
+    let good = state.oauth.tokens.get(&token).is_some_and(|issued| {
         issued.resource == Resource::Azure
             && issued.principal == caller.principal.name
             && issued.left().is_some_and(|left| left >= LEAST_LEFT)
     });
-    if !good_token {
-        return Err(ApiError::denied("The management token is missing or not valid for this service principal."));
+    if !good {
+        return Err(ApiError::denied("The management token is not valid for this service principal."));
     }
-    match (id, &state.host.azure_resource_id) {
-        (Some(id), Some(this)) if id.eq_ignore_ascii_case(this) => Ok(true),
-        _ => Err(ApiError::denied("The workspace resource id is missing or not that of this workspace.")),
+    if !state.host.azure_resource_id.as_ref().is_some_and(|this| id.eq_ignore_ascii_case(this)) {
+        return Err(ApiError::denied("The workspace resource id is not that of this workspace."));
     }
+    Ok(true)
 }

@@ -22,6 +22,26 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! It also plays those who vouch for others, under their own host names in the `Host` field: Bitbucket, whose steps'
+//! tokens it signs and verifies ([`Bitbucket`]), and Microsoft Entra ID in each of its clouds ([`EntraCloud`]).
+//!
+//! ```
+//! use databricks_sandbox::{Bitbucket, Flaw, Principal, Sandbox, StepClaims};
+//!
+//! let sandbox = Sandbox::new();
+//! let id = "5f5e8b6a-0000-4000-8000-00000000a001";
+//! sandbox.add_principal(Principal::service(id, "deployer"));
+//! // Whoever deploys to production from this repository may speak for the service principal …
+//! let bitbucket = sandbox.bitbucket();
+//! let policy = bitbucket.policy("deploymentEnvironmentUuid", Bitbucket::PRODUCTION);
+//! sandbox.add_federation_policy(id, policy)?;
+//! // … with the token of the step, but not with one that has expired.
+//! let good = bitbucket.step(&StepClaims::production());
+//! let late = bitbucket.flawed_step(&StepClaims::production(), &[Flaw::Expired]);
+//! assert_ne!(good, late);
+//! # Ok::<(), databricks_sandbox::PolicyRefused>(())
+//! ```
+//!
 //! Where the behaviour of the real service is not confirmed, the comment beside it says so.
 
 mod answer;

@@ -36,12 +36,11 @@ pub(super) fn with_token(state: &State, knock: &Knock<'_>) -> Result<Grant, Refu
 fn verify(state: &State, client_id: &str, token: &Jwt<'_>) -> Result<Duration, Refusal> {
     let issuer = token.text("iss").unwrap_or_default();
     let audiences = token.audiences();
-    let account_level = state.principals.named(client_id).is_some_and(|(_, principal)| principal.account_level);
     let matching: Vec<&Policy> = state
         .oauth
         .policies
         .effective(client_id)
-        .filter(|policy| account_level && policy.issuer == issuer)
+        .filter(|policy| policy.issuer == issuer)
         .filter(|policy| token.text(policy.subject_claim()) == Some(&policy.subject))
         .collect();
     if matching.is_empty() {

@@ -71,7 +71,8 @@ pub(crate) fn door(host: &HostSettings, method: &Method, path: &str) -> Option<D
             discovery::authorization_server
         }
         ("POST", Some("v1/token")) => token,
-        ("GET" | "POST", _) if path.ends_with("/oauth-authorization-server") || path.ends_with("/v1/token") => nowhere,
+        ("GET", _) if path.ends_with("/.well-known/oauth-authorization-server") => nowhere,
+        ("POST", _) if path.ends_with("/v1/token") => nowhere,
         _ => return None,
     };
     Some(door)

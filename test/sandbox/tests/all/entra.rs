@@ -217,6 +217,24 @@ async fn no_member_comes_in_only_with_both_headers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_member_may_send_one_header_alone_but_no_wrong_pair() {
+    let (client, secret) = workspace(true);
+    let (good, azure) = (token(&client, &secret, DATABRICKS).await, token(&client, &secret, AZURE).await);
+    for (headers, status) in [
+        (vec![(TOKEN_HEADER, azure.as_str())], 200),
+        (vec![(ID_HEADER, RESOURCE_ID)], 200),
+        (vec![(TOKEN_HEADER, &azure), (ID_HEADER, RESOURCE_ID)], 200),
+        (vec![(TOKEN_HEADER, &azure), (ID_HEADER, "/subscriptions/other")], 403),
+        (vec![(TOKEN_HEADER, &good), (ID_HEADER, RESOURCE_ID)], 403),
+    ] {
+        assert_eq!(me(&client, &good, &headers).await.status, status, "{headers:?}");
+    }
+    // The pair is for tokens of Entra ID only.
+    let stranger = client.sandbox.add_principal(Principal { member: false, ..Principal::service("s", "s") });
+    assert_eq!(me(&client, &stranger, &[(TOKEN_HEADER, &azure), (ID_HEADER, RESOURCE_ID)]).await.status, 403);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_about_to_end_and_one_for_another_cloud_are_refused() {
     let (client, secret) = workspace(true);
     let good = token(&client, &secret, DATABRICKS).await;

@@ -117,6 +117,9 @@ async fn documents_can_be_changed_and_taken_away() {
     }
     assert_eq!(exchange(&client, "/oidc/v1/token").await.status, 200);
     assert!(client.sandbox.unknown_routes().is_empty());
+    // A known path under another method is as unknown as any other.
+    open(&client, "/oidc/v1/token").await;
+    assert_eq!(client.sandbox.unknown_routes(), ["GET /oidc/v1/token"]);
 }
 
 #[tokio::test(start_paused = true)]

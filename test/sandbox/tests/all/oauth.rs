@@ -145,7 +145,7 @@ async fn the_record_tells_who_asked_and_no_secret() {
     // A test can look for a secret where it must not be, but a failing one does not print it.
     assert_eq!(requests[1].field("client_secret"), Some("hunter2hunter2"));
     assert!(requests[1].carries("hunter2hunter2") && !requests[0].carries("hunter2hunter2"));
-    let record = format!("{requests:?}");
+    let record = format!("{requests:?} {:?}", client.sandbox);
     let pair = STANDARD.encode(format!("{ID}:{secret}"));
     for hidden in [secret.as_str(), pair.as_str(), "hunter2", "eyJ"] {
         assert!(!record.contains(hidden), "{record}");
