@@ -56,6 +56,21 @@ impl std::io::Write for Log {
 
 #[tokio::test(start_paused = true)]
 async fn the_log_tells_each_attempt_and_each_wait_and_nothing_that_may_be_secret() {
+    let script = || {
+        Script::new(|request| match request {
+            0 => with(503, "x-request-id", "id-503"),
+            1 => with(429, "set-cookie", "canary-cookie"),
+            _ => Play::Answer(200, vec![("x-request-id", "bad\tid".to_owned())], "canary-answer"),
+        })
+    };
+    let mut call = call(Repeat::Always);
+    call.query = vec![("code", "canary-query".to_owned())];
+    call.headers = vec![("x-extra", "canary-header".to_owned())];
+    call.body = Body::Json("canary-body".into());
+    // A place in the code that logs for the first time asks who listens, and remembers it. If another test's thread asks
+    // in the very moment when this one begins to listen, it may remember that nobody does: so all of them are asked before.
+    client(&script()).send(&call, classify).await.unwrap();
+
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -65,17 +80,7 @@ async fn the_log_tells_each_attempt_and_each_wait_and_nothing_that_may_be_secret
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-
-    let script = Script::new(|request| match request {
-        0 => with(503, "x-request-id", "id-503"),
-        1 => with(429, "set-cookie", "canary-cookie"),
-        _ => Play::Answer(200, vec![("x-request-id", "bad\tid".to_owned())], "canary-answer"),
-    });
-    let mut call = call(Repeat::Always);
-    call.query = vec![("code", "canary-query".to_owned())];
-    call.headers = vec![("x-extra", "canary-header".to_owned())];
-    call.body = Body::Json("canary-body".into());
-    client(&script).send(&call, classify).await.unwrap();
+    client(&script()).send(&call, classify).await.unwrap();
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<&str> = log.lines().collect();
