@@ -1,28 +1,32 @@
 //! A user's first minute: `cargo run --example quickstart` runs the pipe on an example repository, against a fake
-//! workspace in this process, and shows what a Bitbucket log would show. `-- failing` shows a notebook that fails.
+//! workspace in this process, and shows what a Bitbucket log would show. `-- failing` shows a notebook that fails, and
+//! `-- keyless` a log-in without any stored secret, refused at first and then let in.
 #![allow(clippy::print_stdout)] // it is there to be read
 
 use databricks_deploy::exit::Exit;
 use databricks_deploy::pipeline::Environment;
 use databricks_deploy::secrets::Redactor;
 use databricks_deploy::{Ports, edge};
-use databricks_sandbox::{Ending, Lasting, Match, Phase, Running, Sandbox, Script, TaskScript};
+use databricks_sandbox::{
+    Bitbucket, Ending, JobRight, Lasting, Match, Phase, Principal, Running, Sandbox, Script, StepClaims, TaskScript,
+};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let failing = match std::env::args().nth(1).as_deref() {
-        None => false,
-        Some("failing") => true,
+    let scene = match std::env::args().nth(1).as_deref() {
+        None => Scene::Working,
+        Some("failing") => Scene::Failing,
+        Some("keyless") => Scene::Keyless,
         Some(other) => {
-            println!("`{other}` is not a scene of the quickstart; there is: failing");
+            println!("`{other}` is not a scene of the quickstart; there are: failing, keyless");
             return ExitCode::FAILURE;
         }
     };
     let sandbox = Sandbox::new();
-    job(&sandbox, failing);
+    job(&sandbox, scene == Scene::Failing);
     let running = match Running::start(sandbox.clone()) {
         Ok(running) => running,
         Err(error) => {
@@ -33,9 +37,72 @@ fn main() -> ExitCode {
     println!("A fake Databricks workspace listens at {}, in this process.", running.url());
     println!("This is what a Bitbucket log shows when the pipe runs on examples/repository:\n");
 
-    let exit = pipe(&running.url(), &sandbox.token());
+    let exit = match scene {
+        Scene::Working | Scene::Failing => {
+            let exit = step(&running, &[("DATABRICKS_TOKEN", &sandbox.token())]);
+            how_to();
+            exit
+        }
+        Scene::Keyless => keyless(&running),
+    };
+    // The scene was meant to end like this.
+    let expected = if scene == Scene::Failing { Exit::RunFailed } else { Exit::Done };
+    if exit == expected { ExitCode::SUCCESS } else { ExitCode::from(exit.code()) }
+}
 
-    println!("\nThe step ended with exit code {}: {}.", exit.code(), exit.words());
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scene {
+    Working,
+    Failing,
+    Keyless,
+}
+
+/// A step whose identity nobody trusts yet; then an account admin creates the policy that the log proposes, and the next
+/// run of the step is let in.
+fn keyless(running: &Running) -> Exit {
+    let sandbox = running.sandbox();
+    let id = "5f5e8b6a-0000-4000-8000-00000000a001";
+    let mut principal = Principal::service(id, "deployer");
+    principal.other_jobs = JobRight::ManageRun;
+    sandbox.add_principal(principal);
+    let token =
+        |step: &str| sandbox.bitbucket().step(&StepClaims { step: step.to_owned(), ..StepClaims::production() });
+    println!("The step has `oidc: true`, and DATABRICKS_CLIENT_ID is all that is set. No secret is stored anywhere.\n");
+    let first = token("{5f5e8b6a-0000-4000-8000-0000000000f1}");
+    let identity = |token| [("DATABRICKS_CLIENT_ID", id), ("BITBUCKET_STEP_OIDC_TOKEN", token)];
+    let exit = step(running, &identity(first.as_str()));
+    if exit != Exit::Identity {
+        return Exit::Bug;
+    }
+    println!("\nNow an account admin creates that policy, once. The same step, run again:\n");
+    let policy = sandbox.bitbucket().policy("deploymentEnvironmentUuid", Bitbucket::PRODUCTION);
+    if sandbox.add_federation_policy(id, policy).is_err() {
+        return Exit::Bug;
+    }
+    let second = token("{5f5e8b6a-0000-4000-8000-0000000000f2}");
+    let exit = step(running, &identity(second.as_str()));
+    println!(
+        "
+To do the same in your workspace: the README's \"Keyless in five minutes\" has every click. The step is then:
+
+    - step:
+        oidc: true
+        deployment: production
+        script:
+          - pipe: docker://brickpipe/databricks-deploy:{version}
+            variables:
+              DATABRICKS_HOST: $DATABRICKS_HOST
+              DATABRICKS_CLIENT_ID: $DATABRICKS_CLIENT_ID
+              WORKSPACE_PATH: /Workspace/Shared/etl
+              LOCAL_PATH: notebooks
+              RUN: nightly-etl
+",
+        version = databricks_deploy::VERSION
+    );
+    exit
+}
+
+fn how_to() {
     println!(
         "
 To do the same in your workspace, put this into bitbucket-pipelines.yml, and define DATABRICKS_HOST and the
@@ -56,16 +123,20 @@ Or try it from here, without Bitbucket:
 ",
         version = databricks_deploy::VERSION
     );
-    // The scene was meant to end like this.
-    let expected = if failing { Exit::RunFailed } else { Exit::Done };
-    if exit == expected { ExitCode::SUCCESS } else { ExitCode::from(exit.code()) }
 }
 
-/// Runs the pipe as `main.rs` does, with the environment that a step has.
-fn pipe(host: &str, token: &str) -> Exit {
+/// Runs the pipe as `main.rs` does, with the environment that a step has, and says how it ended.
+fn step(running: &Running, login: &[(&str, &str)]) -> Exit {
+    let exit = pipe(&running.url(), login);
+    println!("\nThe step ended with exit code {}: {}.", exit.code(), exit.words());
+    exit
+}
+
+fn pipe(host: &str, login: &[(&str, &str)]) -> Exit {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/repository");
     // A step starts from a fresh clone, without the outputs of the step before.
     let _ = std::fs::remove_dir_all(clone.join("databricks-deploy"));
+    let root = clone.to_string_lossy();
     let variables = [
         ("CI", "true"),
         ("BITBUCKET_WORKSPACE", "acme"),
@@ -75,15 +146,16 @@ fn pipe(host: &str, token: &str) -> Exit {
         ("BITBUCKET_COMMIT", "3f1c2d4e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"),
         ("BITBUCKET_BUILD_NUMBER", "42"),
         ("BITBUCKET_DEPLOYMENT_ENVIRONMENT", "production"),
-        ("BITBUCKET_CLONE_DIR", &clone.to_string_lossy()),
+        ("BITBUCKET_CLONE_DIR", &root),
         ("DATABRICKS_HOST", host),
-        ("DATABRICKS_TOKEN", token),
         ("WORKSPACE_PATH", "/Workspace/Shared/etl"),
         ("LOCAL_PATH", "notebooks"),
         ("RUN", "nightly-etl"),
         ("PARAMS", "day=2026-11-22"),
         ("SHOW_OUTPUT", "true"),
     ]
+    .into_iter()
+    .chain(login.iter().copied())
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let environment = Environment::new(variables, &clone);
     let ports = Ports { output: Box::new(std::io::stdout()), redactor: Redactor::new(), wire: None, nonce: 1 };

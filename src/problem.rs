@@ -16,13 +16,13 @@ pub struct Problem {
     /// The page to open, shown alone at the end of its line.
     pub link: Option<String>,
     /// Lines to read or to paste, shown as they are: what the message is about.
-    pub exhibit: Vec<String>,
+    pub exhibit: Box<[String]>,
 }
 
 impl Problem {
     /// A problem that belongs to no one place.
     pub fn new(code: Code, message: impl Into<String>) -> Problem {
-        Problem { code, place: None, message: message.into(), hint: None, link: None, exhibit: Vec::new() }
+        Problem { code, place: None, message: message.into(), hint: None, link: None, exhibit: Box::default() }
     }
 
     /// Says where it is.

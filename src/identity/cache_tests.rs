@@ -193,7 +193,7 @@ async fn until_the_end(source: Source) -> (u64, u64, usize) {
         let clock = end.clock.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         assert!(clock <= HOUR * 3, "{clock:?}");
         if Instant::now() + MINUTE >= end.at {
-            let minutes = |at: Instant| (at - began).as_secs() / 60;
+            let minutes = |at: Instant| ((at - began).as_secs() + 30) / 60;
             return (minutes(end.at), minutes(foreseen.at), source.asked());
         }
         let asked = source.asked();

@@ -133,10 +133,8 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
     };
     let mut problem = Problem::new(Code::NoTrustPolicy, message).hint(hint);
     if let Some(claims) = presented.claims {
-        problem.exhibit = claims_shown(claims);
-        if let Some(policy) = Policy::for_claims(claims) {
-            problem.exhibit.extend(policy.shown());
-        }
+        let policy = Policy::for_claims(claims).map(|policy| policy.shown());
+        problem.exhibit = claims_shown(claims).into_iter().chain(policy.into_iter().flatten()).collect();
     }
     Some(problem)
 }
