@@ -4,14 +4,24 @@
 //! Two steps, since content is looked at only where something looks wrong: [`suspects`] names the objects whose content
 //! must be exported first, [`compute`] makes the plan from what that showed.
 
+mod compute;
+mod file;
+mod finish;
 mod inputs;
+mod look;
 mod obstacle;
+mod render;
+mod verify;
 mod whole;
 
+pub use compute::{compute, suspects};
+pub use file::{FileError, PlanFile};
 pub use inputs::{
     Evidence, Inputs, Intent, Local, OnDrift, Ours, Policy, Prune, Remote, Seen, SeenKind, Suspect, folders_to_list,
 };
 pub use obstacle::{Conflict, Obstacle, Why};
+pub use render::{Change, Counts, Sign};
+pub use verify::Mismatch;
 pub use whole::{Upload as WholeUpload, WholeTree};
 
 use crate::settings::WorkspacePath;
@@ -74,6 +84,8 @@ pub struct Backup {
     pub path: RelativePath,
     /// As the listing showed it.
     pub seen: Seen,
+    /// The digest of what is there, as far as it is known.
+    pub content: Option<Digest>,
 }
 
 /// An object to delete.
@@ -153,11 +165,11 @@ pub enum UploadReason {
 pub enum End {
     /// The state is written.
     WriteState,
-    /// Everything in [`crate::state::FOLDER`] is deleted.
+    /// Everything in [`crate::state::FOLDER`] is deleted but the copies of edited objects, of this deploy or an earlier
+    /// one: they are somebody's work, stay, and are named.
     RemoveRecords {
-        /// Whether the copies of this destroy are in it, which stay.
-        keep_drift: bool,
-        /// Whether the root is then deleted too, if it is empty.
+        /// Whether nothing else is known to be left in the root, so that it is deleted too: non-recursively, so that it
+        /// stays where copies stay.
         then_root: bool,
     },
 }

@@ -11,7 +11,6 @@ mod read;
 mod record;
 
 pub use digest::Digest;
-pub(crate) use json::unique;
 pub use owner::Owner;
 pub use path::RelativePath;
 pub use read::Found;

@@ -11,7 +11,7 @@ pub enum Found {
     /// None: nothing was ever deployed, or the state was lost. One full comparison follows.
     Nothing,
     /// The state of this target.
-    Ours(State),
+    Ours(Box<State>),
     /// Another owner's: nothing may be touched (exit 7).
     Foreign(Box<(Owner, DeployedBy)>),
     /// Damaged, or changed by hand. A warning; it counts as lost, and says why as the end of a sentence that starts with
@@ -128,7 +128,7 @@ fn judge(state: State) -> Found {
             return Found::Unreadable(format!("gives `{other}` and `{path}` one object id"));
         }
     }
-    Found::Ours(state)
+    Found::Ours(Box::new(state))
 }
 
 fn deployed_by(value: Option<Value>) -> DeployedBy {
