@@ -41,6 +41,8 @@ pub(super) struct Draft<'a> {
     pub(super) missing: BTreeSet<RelativePath>,
     /// Paths of records that end with this plan, or ended before it.
     pub(super) dropped: BTreeSet<RelativePath>,
+    /// Objects that went away between the listing and a look at them.
+    pub(super) vanished: BTreeSet<RelativePath>,
     pub(super) asked: Vec<Suspect>,
     pub(super) conflicts: Vec<Conflict>,
     pub(super) stopping: Vec<Drifted>,
@@ -99,6 +101,7 @@ impl<'a> Draft<'a> {
             handled: BTreeSet::new(),
             missing: BTreeSet::new(),
             dropped: BTreeSet::new(),
+            vanished: BTreeSet::new(),
             asked: Vec::new(),
             conflicts: Vec::new(),
             stopping: Vec::new(),
@@ -393,7 +396,11 @@ impl<'a> Draft<'a> {
         let accepted = self.inputs.ours.accepted.get(path);
         let compare_as = look::compare_as(record, local, seen, self.may_be_half_done(path));
         self.asked.push(Suspect { path: path.clone(), seen: seen.clone(), compare_as });
-        look::judge(self.evidence.get(path), record, accepted, local)
+        let content = look::judge(self.evidence.get(path), record, accepted, local);
+        if content == Content::Gone {
+            self.vanished.insert(path.clone());
+        }
+        content
     }
 
     /// An edit that is about to be lost: what the user chose decides. `fate` is what happens without a copy.

@@ -50,7 +50,8 @@ fn folders(draft: &mut Draft<'_>) {
 fn emptied(draft: &mut Draft<'_>) -> BTreeSet<RelativePath> {
     let plan = &mut draft.plan;
     let deleted = plan.deletions.iter().chain(&plan.replaced).map(|deletion| deletion.path.clone());
-    let mut gone: BTreeSet<RelativePath> = deleted.chain(plan.replaced_folders.iter().cloned()).collect();
+    let folders = plan.replaced_folders.iter().cloned();
+    let mut gone: BTreeSet<RelativePath> = deleted.chain(folders).chain(draft.vanished.iter().cloned()).collect();
     if draft.inputs.intent == Intent::Deploy && draft.inputs.policy.prune == Prune::None {
         return gone;
     }

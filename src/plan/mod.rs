@@ -252,3 +252,6 @@ impl Plan {
         self.root.join(path.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;
