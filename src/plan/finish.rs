@@ -1,6 +1,6 @@
 //! What follows from all paths together: folders, guards, and what becomes of the records.
 
-use super::compute::Draft;
+use super::draft::Draft;
 use super::{Because, DeletionReason, End, Intent, LeftAlone, Obstacle, Plan, Prune, SeenKind};
 use crate::settings::WorkspacePath;
 use crate::state::RelativePath;

@@ -1,6 +1,6 @@
 //! Whether an object is as it was recorded, and what its content says where it is not.
 
-use super::{Evidence, Local, Seen, SeenKind};
+use super::{Evidence, How, Local, Seen, SeenKind};
 use crate::source::{Kind, Language};
 use crate::state::{Digest, FileRecord};
 use std::collections::BTreeSet;
@@ -18,6 +18,22 @@ pub(super) enum Content {
     Gone,
     /// Nobody knows: why.
     Unreadable(String),
+}
+
+impl Content {
+    /// What was done to an object whose content is not as it should be, and what its content is.
+    pub(super) fn into_drift(self, record: Option<&FileRecord>, seen: &Seen) -> (How, Option<Digest>) {
+        let how = match record {
+            None => How::OwnerUnknown,
+            Some(record) if record.object_id == seen.object_id => How::Edited,
+            Some(_) => How::Replaced,
+        };
+        match self {
+            Content::Unreadable(why) => (How::Unreadable(why), None),
+            Content::Ours(content) | Content::Other(content) => (how, Some(content)),
+            Content::AsLocal | Content::Gone => (how, None),
+        }
+    }
 }
 
 /// Whether an object looks as it was recorded. A changed time alone is a suspicion, and so is no time at all where the

@@ -5,12 +5,14 @@
 //! must be exported first, [`compute`] makes the plan from what that showed.
 
 mod compute;
+mod draft;
 mod file;
 mod finish;
 mod inputs;
 mod look;
 mod obstacle;
 mod render;
+mod retire;
 mod verify;
 mod whole;
 

@@ -1,6 +1,6 @@
 //! After the uploads: is everything there that was sent, and what is recorded of it?
 
-use super::compute::recorded;
+use super::draft::recorded;
 use super::look::{language_fits, takes_over};
 use super::render::kind_with_article;
 use super::{Plan, Seen};
