@@ -5,12 +5,14 @@
 
 mod digest;
 mod json;
+mod judge;
 mod owner;
 mod path;
 mod read;
 mod record;
 
 pub use digest::Digest;
+pub use judge::Accepted;
 pub use owner::Owner;
 pub use path::RelativePath;
 pub use read::Found;

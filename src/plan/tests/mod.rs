@@ -1,3 +1,4 @@
 mod examples;
+mod file;
 mod model;
 mod properties;
