@@ -3,7 +3,7 @@
 //! One walk serves both steps: [`suspects`] is the walk that has no evidence yet and only notes what it would look at.
 //! What is asked never depends on an answer, so the second walk misses nothing.
 
-use super::draft::{Draft, recorded};
+use super::draft::Draft;
 use super::inputs::{Knowledge, below};
 use super::look::{self, Content};
 use super::{
@@ -123,28 +123,30 @@ impl<'a> Draft<'a> {
         let record = self.record(path);
         let unchanged = record.is_some_and(|record| record.digest == local.digest && record.kind == local.kind);
         let as_wanted = look::language_fits(local.kind, seen);
+        // What a deploy that did not end has written is ours too, and not what the record says.
+        let as_recorded = |content| unchanged && record.is_some_and(|record| record.fingerprint == content);
         let over = |content| Some(Over { seen: seen.clone(), content });
         let owner_unknown = record.is_none() && !self.may_be_half_done(path);
         match self.look(path, seen, Some(local), !unchanged) {
             Content::Gone => self.send_anew(path, local),
             Content::AsLocal if as_wanted => {
-                let accepted = self.inputs.ours.accepted.get(path);
-                if record.is_none() && !accepted.is_some_and(|accepted| accepted.contains(&local.fingerprint)) {
+                let written = self.accepted(path).iter().any(|intended| intended.fingerprint == local.fingerprint);
+                if record.is_none() && !written {
                     self.plan.adopted.push(path.clone());
                 } else {
                     self.plan.untouched += 1;
                 }
-                self.keep(path, recorded(local, seen));
+                self.keep(path, local.intended().recorded(seen));
             }
-            Content::Ours(_) if unchanged && as_wanted => {
+            Content::Ours(content) if as_recorded(content) && as_wanted => {
                 self.plan.untouched += 1;
-                self.keep(path, recorded(local, seen));
+                self.keep(path, local.intended().recorded(seen));
             }
             // Only the language is another one, so nothing is lost by sending it again.
             Content::AsLocal if !owner_unknown => {
                 self.upload(path, local, UploadReason::Changed, over(Some(local.fingerprint)));
             }
-            Content::Ours(content) if unchanged => {
+            Content::Ours(content) if as_recorded(content) => {
                 self.upload(path, local, UploadReason::Drifted, over(Some(content)));
             }
             Content::Ours(content) => self.upload(path, local, UploadReason::Changed, over(Some(content))),

@@ -3,8 +3,8 @@
 use super::inputs::below;
 use super::look::{self, Content};
 use super::{
-    Backup, Because, Conflict, Drifted, End, Evidence, Fate, How, Inputs, Intent, LeftAlone, Local, OnDrift, Over,
-    Plan, Seen, Suspect, Upload, UploadReason, Why,
+    Backup, Because, Conflict, Drifted, End, Evidence, Fate, How, Inputs, Intended, Intent, LeftAlone, Local, OnDrift,
+    Over, Plan, Seen, Suspect, Upload, UploadReason, Why,
 };
 use crate::state::{Digest, FileRecord, RelativePath};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -89,9 +89,13 @@ impl<'a> Draft<'a> {
         self.record(path).is_some_and(|record| record.object_id == seen.object_id)
     }
 
-    /// Whether there may be a content at `path` that a deploy which did not end has put there.
+    /// What deploys that did not end may have written to `path`.
+    pub(super) fn accepted(&self, path: &RelativePath) -> &'a [Intended] {
+        self.inputs.ours.accepted.get(path).map(Vec::as_slice).unwrap_or_default()
+    }
+
     pub(super) fn may_be_half_done(&self, path: &RelativePath) -> bool {
-        self.inputs.ours.accepted.get(path).is_some_and(|accepted| !accepted.is_empty())
+        !self.accepted(path).is_empty()
     }
 
     /// Whether earlier deploys put something into this folder.
@@ -105,8 +109,8 @@ impl<'a> Draft<'a> {
         if let Some(record) = record.filter(|record| look::as_recorded(record, seen, touch)) {
             return Content::Ours(record.fingerprint);
         }
-        let accepted = self.inputs.ours.accepted.get(path);
-        let compare_as = look::compare_as(record, local, seen, self.may_be_half_done(path));
+        let accepted = self.accepted(path);
+        let compare_as = look::compare_as(record, local, accepted);
         self.asked.push(Suspect { path: path.clone(), seen: seen.clone(), compare_as });
         let content = look::judge(self.evidence.get(path), record, accepted, local);
         if content == Content::Gone {
@@ -164,17 +168,5 @@ impl<'a> Draft<'a> {
 
     pub(super) fn upload(&mut self, path: &RelativePath, local: &Local, reason: UploadReason, over: Option<Over>) {
         self.plan.uploads.push(Upload { path: path.clone(), local: local.clone(), reason, over });
-    }
-}
-
-/// The record of an object that is there as `local` would have it.
-pub(super) fn recorded(local: &Local, seen: &Seen) -> FileRecord {
-    FileRecord {
-        kind: local.kind,
-        digest: local.digest,
-        fingerprint: local.fingerprint,
-        size: local.size,
-        object_id: seen.object_id,
-        modified_at: seen.modified_at,
     }
 }

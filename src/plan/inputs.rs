@@ -128,8 +128,42 @@ pub struct Ours {
     pub known: bool,
     /// The state's records.
     pub records: BTreeMap<RelativePath, FileRecord>,
-    /// Contents beside the recorded ones that count as ours: those that a deploy which did not end was about to write.
-    pub accepted: BTreeMap<RelativePath, BTreeSet<Digest>>,
+    /// Contents beside the recorded ones that count as ours: those that deploys which did not end were about to write.
+    pub accepted: BTreeMap<RelativePath, Vec<Intended>>,
+}
+
+/// What a deploy is about to write somewhere: all of a record that is known before it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intended {
+    /// What it is sent as.
+    pub kind: Kind,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// The digest of its content in the form in which the service will give it back.
+    pub fingerprint: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Intended {
+    /// The record of it, once it is there.
+    pub(super) fn recorded(&self, seen: &Seen) -> FileRecord {
+        FileRecord {
+            kind: self.kind,
+            digest: self.digest,
+            fingerprint: self.fingerprint,
+            size: self.size,
+            object_id: seen.object_id,
+            modified_at: seen.modified_at,
+        }
+    }
+}
+
+impl Local {
+    /// What a deploy writes that sends it.
+    pub fn intended(&self) -> Intended {
+        Intended { kind: self.kind, digest: self.digest, fingerprint: self.fingerprint, size: self.size }
+    }
 }
 
 impl Ours {

@@ -1,7 +1,7 @@
 //! Whether an object is as it was recorded, and what its content says where it is not.
 
-use super::{Evidence, How, Local, Seen, SeenKind};
-use crate::source::{Kind, Language};
+use super::{Evidence, How, Intended, Local, Seen, SeenKind};
+use crate::source::Kind;
 use crate::state::{Digest, FileRecord};
 use std::collections::BTreeSet;
 
@@ -72,24 +72,10 @@ pub(super) fn language_fits(kind: Kind, seen: &Seen) -> bool {
 }
 
 /// In which forms the content of a suspect is compared.
-pub(super) fn compare_as(
-    record: Option<&FileRecord>,
-    local: Option<&Local>,
-    seen: &Seen,
-    may_be_half_done: bool,
-) -> Vec<Kind> {
-    let mut kinds: Vec<Kind> =
-        record.map(|record| record.kind).into_iter().chain(local.map(|local| local.kind)).collect();
-    if may_be_half_done {
-        match seen.kind {
-            SeenKind::Notebook(language) => {
-                let language = language.unwrap_or(Language::Python);
-                kinds.extend([Kind::SourceNotebook(language), Kind::JupyterNotebook(language)]);
-            }
-            SeenKind::Dashboard => kinds.push(Kind::Dashboard),
-            SeenKind::File | SeenKind::Folder | SeenKind::Other(_) => kinds.push(Kind::File),
-        }
-    }
+pub(super) fn compare_as(record: Option<&FileRecord>, local: Option<&Local>, accepted: &[Intended]) -> Vec<Kind> {
+    let recorded = record.map(|record| record.kind).into_iter();
+    let here = local.map(|local| local.kind).into_iter();
+    let mut kinds: Vec<Kind> = recorded.chain(here).chain(accepted.iter().map(|intended| intended.kind)).collect();
     // A form is one of four, whatever the language.
     let mut forms = BTreeSet::new();
     kinds.retain(|kind| forms.insert(crate::state::kind_word(*kind)));
@@ -100,7 +86,7 @@ pub(super) fn compare_as(
 pub(super) fn judge(
     evidence: Option<&Evidence>,
     record: Option<&FileRecord>,
-    accepted: Option<&BTreeSet<Digest>>,
+    accepted: &[Intended],
     local: Option<&Local>,
 ) -> Content {
     let digests = match evidence {
@@ -115,8 +101,8 @@ pub(super) fn judge(
     if let Some(record) = record.filter(|record| digests.contains(&record.fingerprint)) {
         return Content::Ours(record.fingerprint);
     }
-    if let Some(content) = accepted.and_then(|accepted| accepted.intersection(digests).next()) {
-        return Content::Ours(*content);
+    if let Some(intended) = accepted.iter().find(|intended| digests.contains(&intended.fingerprint)) {
+        return Content::Ours(intended.fingerprint);
     }
     match digests.first() {
         Some(content) => Content::Other(*content),

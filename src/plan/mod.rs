@@ -19,7 +19,8 @@ mod whole;
 pub use compute::{compute, suspects};
 pub use file::{FileError, PlanFile};
 pub use inputs::{
-    Evidence, Inputs, Intent, Local, OnDrift, Ours, Policy, Prune, Remote, Seen, SeenKind, Suspect, folders_to_list,
+    Evidence, Inputs, Intended, Intent, Local, OnDrift, Ours, Policy, Prune, Remote, Seen, SeenKind, Suspect,
+    folders_to_list,
 };
 pub use obstacle::{Conflict, Obstacle, Why};
 pub use render::{Change, Counts, Sign};

@@ -29,7 +29,25 @@ impl Draft<'_> {
             return self.drop_record(path);
         }
         if self.inputs.intent == Intent::Deploy && self.inputs.policy.prune == Prune::None {
-            return self.leave_ours(path, Because::PruneIsOff);
+            // What a deploy that did not end has written stays ours as what it is now.
+            let written = match self.accepted(path) {
+                [] => None,
+                accepted => match self.look(path, seen, None, true) {
+                    Content::Ours(content) => accepted.iter().find(|intended| intended.fingerprint == content),
+                    _ => None,
+                },
+            };
+            return match written {
+                Some(intended) => {
+                    self.keep(path, intended.recorded(seen));
+                    self.leave(path, Because::PruneIsOff);
+                }
+                None if same_object => self.leave_ours(path, Because::PruneIsOff),
+                None => {
+                    self.leave(path, Because::AnotherObject);
+                    self.drop_record(path);
+                }
+            };
         }
         let content = match self.look(path, seen, None, true) {
             Content::Gone => return self.drop_record(path),

@@ -1,6 +1,5 @@
 //! After the uploads: is everything there that was sent, and what is recorded of it?
 
-use super::draft::recorded;
 use super::look::{language_fits, takes_over};
 use super::render::kind_with_article;
 use super::{Plan, Seen};
@@ -38,7 +37,7 @@ impl Plan {
                 mismatches.push(mismatch("was sent, and is not there".into()));
                 continue;
             };
-            let record = recorded(&upload.local, seen);
+            let record = upload.local.intended().recorded(seen);
             // The service may have words of its own for what it made of a file.
             if !takes_over(upload.local.kind, seen, Some(&record)) {
                 mismatches.push(mismatch(format!("is {} now", kind_with_article(&seen.kind))));

@@ -561,7 +561,7 @@ fn what_a_deploy_that_did_not_end_has_written_is_ours() {
     target.put("gone", What::File, 2);
     target.put("edited", What::File, 7);
     for (at, kind) in [("a", NOTEBOOK), ("new", NOTEBOOK), ("gone", Kind::File), ("edited", Kind::File)] {
-        target.ours.accepted.insert(path(at), BTreeSet::from([fingerprint(kind, (2, 0))]));
+        target.ours.accepted.insert(path(at), vec![local(kind, (2, 0)).intended()]);
     }
     let fail = Policy { on_drift: OnDrift::Fail, ..BACKUP };
     let plan =
@@ -632,4 +632,14 @@ fn folders_to_list_are_those_of_the_tree_and_of_the_records() {
     let target = Target::with(&[("old/deep/x", NOTEBOOK, 1)]);
     let folders = folders_to_list(&tree(&[("new/y", NOTEBOOK, 1), ("top", NOTEBOOK, 1)]), &target.ours);
     assert_eq!(folders.iter().map(RelativePath::as_str).collect::<Vec<_>>(), ["new", "old", "old/deep"]);
+}
+
+#[test]
+fn going_back_to_what_was_recorded_undoes_what_a_killed_deploy_wrote() {
+    let mut target = Target::with(&[("a", NOTEBOOK, 1)]);
+    target.edit("a", 2);
+    target.ours.accepted.insert(path("a"), vec![local(NOTEBOOK, (2, 0)).intended()]);
+    let plan = target.plan(Intent::Deploy, BACKUP, &tree(&[("a", NOTEBOOK, 1)]));
+    assert_eq!(lines(&plan), ["~ a: changed"]);
+    assert!(plan.drifted.is_empty());
 }

@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A content: what a person wrote, and what a normal form leaves out (a Jupyter notebook's outputs).
 pub(super) type Content = (u8, u8);
 
+pub(super) type Copies = BTreeMap<RelativePath, Content>;
+pub(super) type Records = BTreeMap<RelativePath, FileRecord>;
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Object {
     pub(super) id: i64,
@@ -208,43 +211,58 @@ impl World {
         evidence.collect()
     }
 
-    /// Follows the plan, phase by phase. Returns the copies and the records.
-    #[allow(clippy::type_complexity)]
-    pub(super) fn apply(
-        &mut self,
-        plan: &Plan,
-    ) -> Result<(BTreeMap<RelativePath, Content>, BTreeMap<RelativePath, FileRecord>), String> {
+    /// Follows the plan to its end.
+    pub(super) fn apply(&mut self, plan: &Plan) -> Result<(Copies, Records), String> {
+        let (copies, records) = self.follow(plan, usize::MAX)?;
+        Ok((copies, records.ok_or("the plan has no end")?))
+    }
+
+    /// Follows the plan, phase by phase, until `budget` changes are made; then it is killed, and there are no records.
+    pub(super) fn follow(&mut self, plan: &Plan, mut budget: usize) -> Result<(Copies, Option<Records>), String> {
         assert_eq!(plan.obstacles, []);
         let below_root = |folder: &crate::settings::WorkspacePath| {
             let rest = folder.as_str().strip_prefix(plan.root.as_str()).unwrap().trim_start_matches('/');
             (!rest.is_empty()).then(|| path(rest))
         };
-        let mut copies = BTreeMap::new();
+        let mut may_go_on = || {
+            let may = budget > 0;
+            budget = budget.saturating_sub(1);
+            may
+        };
+        let mut copies = Copies::new();
         for backup in &plan.backups {
             let original = self.objects.get(&backup.path).ok_or(format!("{} cannot be copied", backup.path))?;
             copies.insert(backup.path.clone(), original.content);
         }
-        for deletion in &plan.replaced {
-            self.delete(&deletion.path)?;
-        }
-        for folder in &plan.replaced_folders {
-            self.delete(folder)?;
+        let replaced = plan.replaced.iter().map(|deletion| &deletion.path).chain(&plan.replaced_folders);
+        for path in replaced {
+            if !may_go_on() {
+                return Ok((copies, None));
+            }
+            self.delete(path)?;
         }
         for folder in &plan.folders {
+            if !may_go_on() {
+                return Ok((copies, None));
+            }
             self.mkdirs(below_root(folder).as_ref())?;
         }
         for upload in &plan.uploads {
+            if !may_go_on() {
+                return Ok((copies, None));
+            }
             self.import(&upload.path, upload.local.kind, content_of(&upload.local))?;
         }
         let mut listing = BTreeMap::new();
         for folder in &plan.verify {
             listing.extend(self.list(below_root(folder).as_ref()));
         }
-        for deletion in &plan.deletions {
-            self.delete(&deletion.path)?;
-        }
-        for folder in &plan.emptied {
-            self.delete(folder)?;
+        let deleted = plan.deletions.iter().map(|deletion| &deletion.path).chain(&plan.emptied);
+        for path in deleted {
+            if !may_go_on() {
+                return Ok((copies, None));
+            }
+            self.delete(path)?;
         }
         if let End::RemoveRecords { then_root: true } = plan.end {
             if !self.objects.is_empty() {
@@ -253,7 +271,7 @@ impl World {
             self.root = false;
         }
         let files = plan.next_files(&listing).map_err(|mismatches| format!("{mismatches:?}"))?;
-        Ok((copies, files))
+        Ok((copies, Some(files)))
     }
 }
 
