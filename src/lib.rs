@@ -17,6 +17,7 @@ pub mod runs;
 pub mod secrets;
 pub mod settings;
 pub mod source;
+pub mod state;
 pub mod stop;
 pub mod text;
 mod unwind;
@@ -29,7 +30,7 @@ use http::{Network, NetworkOptions, Wire};
 use identity::Identity;
 use outcome::Outcome;
 use pipeline::{Environment, Pipeline};
-use plan::Plan;
+use plan::WholeTree;
 use problem::{Code, Problem};
 use report::{Journalist, Output};
 use runs::InFlight;
@@ -164,7 +165,7 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
 
     // Deploy.
     if let (Some(files), Some(tree), Some(root)) = (&step.settings.files, &tree, &root) {
-        let plan = Plan::of_everything(tree, root);
+        let plan = WholeTree::of_everything(tree, root);
         deploy::deploy(step.workspace, &plan, &files.shown, step.events).await?;
     }
 

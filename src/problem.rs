@@ -120,6 +120,14 @@ codes! {
     TypeMismatch "type-mismatch" "The workspace holds an object of another kind at this path";
     DeployUnfinished "deploy-unfinished" "The deploy ended before everything was sent";
     NotFound "not-found" "Something that was named is not there";
+    ForeignOwner "foreign-owner" "Another repository, or another pipe of this one, deploys to this `WORKSPACE_PATH`";
+    NewerState "newer-state" "A newer version of the pipe wrote the target's state";
+    DamagedState "damaged-state" "The target's state cannot be believed, and counts as lost; a warning only";
+    ForeignObject "foreign-object" "An object that was never deployed from here is in the way";
+    Drift "drift" "Somebody changed in the workspace what was deployed";
+    PruneGuard "prune-guard" "More than half of what was deployed would be deleted";
+    InvalidPlan "invalid-plan" "The file that `PLAN` names is not a plan that this version can read";
+    PlanChanged "plan-changed" "The plan is no longer the one that was seen";
     // Runs
     JobNotFound "job-not-found" "No job answers to an entry of `RUN`";
     AmbiguousJob "ambiguous-job" "More than one job answers to an entry of `RUN`";

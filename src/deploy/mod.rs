@@ -6,14 +6,14 @@ use crate::databricks::Workspace;
 use crate::databricks::error::Error;
 use crate::event::{Emit, Event};
 use crate::exit::Exit;
-use crate::plan::Plan;
+use crate::plan::WholeTree;
 use crate::problem::{Code, Problem};
 use crate::stop::Stop;
 use crate::text;
 use tokio::time::Instant;
 
 /// Makes the folders, then uploads everything.
-pub async fn deploy(workspace: &Workspace, plan: &Plan, from: &str, events: &dyn Emit) -> Result<(), Stop> {
+pub async fn deploy(workspace: &Workspace, plan: &WholeTree, from: &str, events: &dyn Emit) -> Result<(), Stop> {
     let began = Instant::now();
     let to = plan.root.to_string();
     events.emit(Event::DeployBegan { from: from.to_owned(), to: to.clone(), counts: plan.counts });

@@ -5,7 +5,7 @@ use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::{Format, Import};
 use crate::event::{Emit, Event};
-use crate::plan::{Plan, Upload};
+use crate::plan::{WholeTree, WholeUpload as Upload};
 use crate::source::Kind;
 use crate::stop::Stop;
 use std::future::Future;
@@ -24,7 +24,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// Makes the folders of the plan, and thereby all above them.
-pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), Stop> {
+pub(super) async fn folders(workspace: &Workspace, plan: &WholeTree) -> Result<(), Stop> {
     let each = plan.folders.iter().map(|folder| {
         let (workspace, folder) = (workspace.clone(), folder.to_string());
         async move {
@@ -36,7 +36,7 @@ pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), St
 }
 
 /// Uploads all objects of the plan.
-pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emit) -> Result<(), Stop> {
+pub(super) async fn objects(workspace: &Workspace, plan: &WholeTree, events: &dyn Emit) -> Result<(), Stop> {
     let total = plan.uploads.len();
     let each = plan.uploads.iter().map(|upload| {
         let (workspace, import) = (workspace.clone(), import_of(upload));

@@ -1,130 +1,260 @@
-//! What a deploy will do, computed from what is here (and, later, from what is there). Pure: knows no network.
+//! What a deploy (or a destroy) will do, computed from what is here, what is there, and what earlier deploys say that
+//! they put there. Pure: knows no network.
+//!
+//! Two steps, since content is looked at only where something looks wrong: [`suspects`] names the objects whose content
+//! must be exported first, [`compute`] makes the plan from what that showed.
 
-use crate::event::Counts;
+mod compute;
+mod draft;
+mod file;
+mod finish;
+mod inputs;
+mod look;
+mod obstacle;
+mod render;
+mod retire;
+mod verify;
+mod whole;
+
+pub use compute::{compute, suspects};
+pub use file::{FileError, PlanFile};
+pub use inputs::{
+    Evidence, Inputs, Intended, Intent, Local, OnDrift, Ours, Policy, Prune, Remote, Seen, SeenKind, Suspect,
+    folders_to_list,
+};
+pub use obstacle::{Conflict, Obstacle, Why};
+pub use render::{Change, Counts, Sign};
+pub use verify::Mismatch;
+pub use whole::{Upload as WholeUpload, WholeTree};
+
 use crate::settings::WorkspacePath;
-use crate::source::{Kind, LocalFile, LocalTree};
-use std::collections::BTreeSet;
+use crate::state::{Digest, FileRecord, RelativePath};
+use std::collections::BTreeMap;
 
-/// Everything that a deploy will do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Everything that a deploy will do, in the order in which it must be done: a phase is begun when the one before it has
+/// ended without an error; within a phase the order is free, except where a field says otherwise.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The folder that the tree goes to.
+    /// The target's folder.
     pub root: WorkspacePath,
-    /// The folders that must be made: only those that no other one of them contains, since making a folder makes all
-    /// above it. The root itself stands here when nothing lies deeper.
+    /// What was asked for.
+    pub intent: Intent,
+    /// What the user chose.
+    pub policy: Policy,
+    /// Why nothing of it may be done; see [`Plan::may_run`].
+    pub obstacles: Vec<Obstacle>,
+
+    /// Phase 1: copied, and the copies verified.
+    pub backups: Vec<Backup>,
+    /// Phase 2: deleted because something of another kind takes the place. Not prune.
+    pub replaced: Vec<Deletion>,
+    /// Phase 2, after that: folders whose place a file takes, in this order, the deepest first. Each is empty by then,
+    /// and is deleted non-recursively, so that what nobody knew of protects itself (and stops the deploy).
+    pub replaced_folders: Vec<RelativePath>,
+    /// Phase 3: made. Only those that are missing and that no other one contains, since making a folder makes all above
+    /// it. The root itself stands here when it is missing and nothing lies deeper.
     pub folders: Vec<WorkspacePath>,
-    /// What is uploaded.
+    /// Phase 4: uploaded, over what is there.
     pub uploads: Vec<Upload>,
-    /// What there will be.
-    pub counts: Counts,
+    /// Phase 5: listed, to see that everything sent is there ([`Plan::verify`]).
+    pub verify: Vec<WorkspacePath>,
+    /// Phase 6: deleted.
+    pub deletions: Vec<Deletion>,
+    /// Phase 7: folders that held ours and are empty now, in this order, the deepest first. Deleted non-recursively; one
+    /// that is not empty after all stays, which is no error.
+    pub emptied: Vec<RelativePath>,
+    /// Phase 8: what becomes of the records.
+    pub end: End,
+
+    /// Objects that are there as they should be.
+    pub untouched: usize,
+    /// Objects that nobody deployed and whose content is what would be sent: they are ours from now on.
+    pub adopted: Vec<RelativePath>,
+    /// What somebody did in the workspace to what we deployed.
+    pub drifted: Vec<Drifted>,
+    /// What is not touched though one might expect it, and why.
+    pub left_alone: Vec<LeftAlone>,
+    /// The records of everything that stays ours without being uploaded.
+    pub kept: BTreeMap<RelativePath, FileRecord>,
+    /// Whether the records change, apart from those of uploads and deletions: refreshed, adopted or dropped.
+    pub records_change: bool,
 }
 
-/// One object to upload.
+/// A copy to make before the original is touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// The original.
+    pub path: RelativePath,
+    /// As the listing showed it.
+    pub seen: Seen,
+    /// The digest of what is there, as far as it is known.
+    pub content: Option<Digest>,
+}
+
+/// An object to delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Where it is.
+    pub path: RelativePath,
+    /// As the listing showed it.
+    pub seen: Seen,
+    /// The digest of what is there, as far as it is known.
+    pub content: Option<Digest>,
+    /// Why.
+    pub reason: DeletionReason,
+}
+
+/// Why an object is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionReason {
+    /// It is no longer in the local tree.
+    NotLocal,
+    /// An object of another kind takes its place.
+    KindChanged,
+    /// A folder takes its place.
+    FolderTakesPlace,
+    /// A file takes the place of the folder that it is in.
+    FolderGoes,
+    /// Everything that is ours goes.
+    Destroyed,
+}
+
+/// An object to upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// The local file.
-    pub file: LocalFile,
     /// Where it goes.
-    pub to: WorkspacePath,
+    pub path: RelativePath,
+    /// What is sent.
+    pub local: Local,
+    /// Why.
+    pub reason: UploadReason,
+    /// What it overwrites; `None` where nothing is, or nothing is left by then.
+    pub over: Option<Over>,
+}
+
+/// What an upload overwrites.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// As the listing showed it.
+    pub seen: Seen,
+    /// The digest of what is there, as far as it is known.
+    pub content: Option<Digest>,
+}
+
+/// Why an object is uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadReason {
+    /// It was never deployed.
+    New,
+    /// The local file is not what was deployed.
+    Changed,
+    /// What is there is of this other kind.
+    KindChanged {
+        /// The kind that is there.
+        from: SeenKind,
+    },
+    /// Somebody deleted it in the workspace.
+    Restored,
+    /// Somebody moved it in the workspace.
+    MovedAway,
+    /// Somebody changed it in the workspace.
+    Drifted,
+    /// Something is there, and there is no state that could tell whose it is.
+    TakenOver,
+}
+
+/// What becomes of the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The state is written.
+    WriteState,
+    /// Everything in [`crate::state::FOLDER`] is deleted but the copies of edited objects, of this deploy or an earlier
+    /// one: they are somebody's work, stay, and are named.
+    RemoveRecords {
+        /// Whether nothing else is known to be left in the root, so that it is deleted too: non-recursively, so that it
+        /// stays where copies stay.
+        then_root: bool,
+    },
+}
+
+/// What somebody did in the workspace to an object that we deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drifted {
+    /// Where it is, or was.
+    pub path: RelativePath,
+    /// What was done.
+    pub how: How,
+    /// What happens to it.
+    pub fate: Fate,
+}
+
+/// What was done to an object in the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The object is the one that we deployed, its content is not.
+    Edited,
+    /// Another object is in its place, with another content.
+    Replaced,
+    /// The object lies elsewhere.
+    Moved {
+        /// Where.
+        to: RelativePath,
+    },
+    /// There is no state that could tell whose it is.
+    OwnerUnknown,
+    /// It looks changed, and its content could not be looked at: why.
+    Unreadable(String),
+}
+
+/// What happens to a drifted object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is copied, then overwritten.
+    CopiedAndOverwritten,
+    /// It is copied, then deleted.
+    CopiedAndDeleted,
+    /// It is overwritten without a copy (`ON_DRIFT: overwrite`).
+    Overwritten,
+    /// It is deleted without a copy (`ON_DRIFT: overwrite`).
+    Deleted,
+    /// It stops the deploy (`ON_DRIFT: fail`).
+    Stops,
+    /// It is not touched.
+    LeftAlone,
+}
+
+/// An object that is not touched though one might expect it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftAlone {
+    /// Where it is.
+    pub path: RelativePath,
+    /// Why.
+    pub because: Because,
+}
+
+/// Why an object is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// `PRUNE: none`; it stays ours.
+    PruneIsOff,
+    /// Another object than the one that we deployed is there: it is not ours to delete.
+    AnotherObject,
+    /// The object that we deployed was moved here.
+    MovedHere,
+    /// We never deployed it; told by a destroy only.
+    NeverOurs,
+    /// Its content could not be looked at: why. It stays ours.
+    Unreadable(String),
+    /// The folder that it is in could not be listed. It stays ours.
+    NotListed,
 }
 
 impl Plan {
-    /// The plan that sends the whole tree.
-    pub fn of_everything(tree: &LocalTree, root: &WorkspacePath) -> Plan {
-        let mut counts = Counts::default();
-        let mut parents = BTreeSet::new();
-        for file in &tree.files {
-            counts.bytes += file.size;
-            match file.kind {
-                Kind::SourceNotebook(_) | Kind::JupyterNotebook(_) => counts.notebooks += 1,
-                Kind::Dashboard => counts.dashboards += 1,
-                Kind::File => counts.files += 1,
-            }
-            let mut rest = file.remote.as_str();
-            while let Some((parent, _)) = rest.rsplit_once('/') {
-                parents.insert(parent);
-                rest = parent;
-            }
-        }
-        counts.folders = parents.len();
-        let mut folders: Vec<WorkspacePath> = parents
-            .iter()
-            .filter(|parent| {
-                // Sorted order puts a folder's first descendant anywhere behind it ("a", "a-b", "a/b"), so it is sought
-                // by its prefix and not by looking at the next one.
-                let below = format!("{parent}/");
-                !parents.range(below.as_str()..).next().is_some_and(|next| next.starts_with(&below))
-            })
-            .map(|parent| root.join(parent))
-            .collect();
-        if folders.is_empty() {
-            folders.push(root.clone());
-        }
-        let uploads =
-            tree.files.iter().map(|file| Upload { file: file.clone(), to: root.join(&file.remote) }).collect();
-        Plan { root: root.clone(), folders, uploads, counts }
+    /// The place of `path` in the workspace.
+    pub fn at(&self, path: &RelativePath) -> WorkspacePath {
+        self.root.join(path.as_str())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::Language;
-    use proptest::prelude::*;
-
-    fn tree(paths: &[&str]) -> LocalTree {
-        let files = paths
-            .iter()
-            .map(|path| LocalFile {
-                path: path.into(),
-                relative: (*path).to_owned(),
-                remote: (*path).to_owned(),
-                kind: if path.ends_with("nb") { Kind::SourceNotebook(Language::Python) } else { Kind::File },
-                size: 10,
-            })
-            .collect();
-        LocalTree { files, ..LocalTree::default() }
-    }
-
-    fn root() -> WorkspacePath {
-        WorkspacePath::parse("/Shared/etl").unwrap()
-    }
-
-    #[test]
-    fn only_the_deepest_folders_are_made() {
-        let plan = Plan::of_everything(&tree(&["a/x", "a/b/y.nb", "a-b/z", "a/b/c/d", "top"]), &root());
-        let folders: Vec<&str> = plan.folders.iter().map(WorkspacePath::as_str).collect();
-        assert_eq!(folders, ["/Workspace/Shared/etl/a-b", "/Workspace/Shared/etl/a/b/c"]);
-        assert_eq!(plan.counts, Counts { notebooks: 1, files: 4, dashboards: 0, folders: 4, bytes: 50 });
-    }
-
-    #[test]
-    fn a_flat_tree_makes_the_root() {
-        let plan = Plan::of_everything(&tree(&["one", "two"]), &root());
-        assert_eq!(plan.folders, [root()]);
-        assert_eq!(plan.counts.folders, 0);
-    }
-
-    proptest! {
-        /// Applied to a model whose folders appear as the service makes them, no upload lacks its parent.
-        #[test]
-        fn every_upload_finds_its_parent(paths in proptest::collection::btree_set("[ab-]{1,2}(/[ab-]{1,2}){0,4}", 1..30)) {
-            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-            let plan = Plan::of_everything(&tree(&paths), &root());
-            let mut made = BTreeSet::new();
-            for folder in &plan.folders {
-                let mut folder = folder.as_str();
-                made.insert(folder.to_owned());
-                while let Some((parent, _)) = folder.rsplit_once('/') {
-                    made.insert(parent.to_owned());
-                    folder = parent;
-                }
-            }
-            for upload in &plan.uploads {
-                let (parent, _) = upload.to.as_str().rsplit_once('/').unwrap();
-                prop_assert!(made.contains(parent), "{} has no parent", upload.to);
-            }
-            prop_assert!(plan.folders.len() <= plan.counts.folders.max(1));
-        }
-    }
-}
+mod tests;

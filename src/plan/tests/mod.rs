@@ -1,0 +1,4 @@
+mod examples;
+mod file;
+mod model;
+mod properties;

@@ -1,0 +1,85 @@
+//! The records of `WORKSPACE_PATH/.databricks-deploy/`: what an earlier deploy says of the target.
+//!
+//! A claim, not a fact: only the listing of the target tells what is there. Whoever may write to the target may have
+//! written the state too, so reading it is the judge of hostile input ([`State::read`]).
+
+mod digest;
+mod json;
+mod judge;
+mod owner;
+mod path;
+mod read;
+mod record;
+
+pub use digest::Digest;
+pub use judge::Accepted;
+pub use owner::Owner;
+pub use path::RelativePath;
+pub use read::Found;
+pub use record::FileRecord;
+pub(crate) use record::{kind_word, language_word};
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The folder below a target's root that the records lie in. It is never walked, pruned or counted.
+pub const FOLDER: &str = ".databricks-deploy";
+
+/// The name of the state in [`FOLDER`].
+pub const FILE: &str = "state.json";
+
+/// The version of `state.json`: it goes up when an older pipe would do harm with the new form. Within a version fields
+/// are only added, and one that does not know a field at the top keeps it when it writes the state again, so that a
+/// step with an older tag of the pipe does not make a newer one forget (its jobs, say).
+pub const SCHEMA: u32 = 1;
+
+/// What an earlier deploy of a target left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Whose target it is.
+    pub owner: Owner,
+    /// Goes up by one with each deploy that changes something.
+    pub serial: u64,
+    /// Who deployed last, for people.
+    pub deployed_by: DeployedBy,
+    /// What was deployed, by its path below the target's root.
+    pub files: BTreeMap<RelativePath, FileRecord>,
+    /// Fields at the top that this version does not know, kept for the version that wrote them.
+    pub others: BTreeMap<String, serde_json::Value>,
+}
+
+/// Who deployed, as far as it was known; for people and audits only, nothing is decided by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct DeployedBy {
+    /// The version of the pipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The full commit hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The number of the pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
+    /// The page of the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+impl State {
+    /// The state of a target that nothing was deployed to yet.
+    pub fn new(owner: Owner) -> State {
+        State { owner, serial: 0, deployed_by: DeployedBy::default(), files: BTreeMap::new(), others: BTreeMap::new() }
+    }
+
+    /// The state after a deploy: its records, by whom, and one serial further.
+    #[must_use]
+    pub fn succeeded_by(&self, deployed_by: DeployedBy, files: BTreeMap<RelativePath, FileRecord>) -> State {
+        State {
+            owner: self.owner.clone(),
+            serial: self.serial.saturating_add(1),
+            deployed_by,
+            files,
+            others: self.others.clone(),
+        }
+    }
+}
