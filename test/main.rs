@@ -10,6 +10,7 @@ mod endings;
 mod http;
 mod login;
 mod network;
+mod objects;
 mod outputs;
 mod runs;
 mod settings;

@@ -156,13 +156,13 @@ def test_a_format_that_the_sandbox_does_not_know_is_refused_loudly(w, folder, fo
 def test_export(w, folder):
     w.workspace.upload(f"{folder}/n", b"print(1)\n", format=ImportFormat.SOURCE, language=Language.PYTHON)
     answer = w.workspace.export(f"{folder}/n", format=ExportFormat.SOURCE)
-    assert base64.b64decode(answer.content) == b"# Databricks notebook source\nprint(1)\n"
+    assert base64.b64decode(answer.content) == b"# Databricks notebook source\nprint(1)"
     assert answer.file_type == "py"
     answer = w.workspace.export(f"{folder}/n", format=ExportFormat.JUPYTER)
     notebook = json.loads(base64.b64decode(answer.content))
     assert ["".join(cell["source"]) for cell in notebook["cells"]] == ["print(1)"]
     direct = w.workspace.download(f"{folder}/n").read()
-    assert direct == b"# Databricks notebook source\nprint(1)\n"
+    assert direct == b"# Databricks notebook source\nprint(1)"
 
 
 def test_overwrite_keeps_the_object(w, folder):
