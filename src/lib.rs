@@ -4,6 +4,7 @@
 
 pub mod databricks;
 pub mod deploy;
+pub mod digest;
 pub mod event;
 pub mod exit;
 pub mod http;

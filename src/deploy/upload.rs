@@ -114,5 +114,6 @@ fn import_of(upload: &Upload) -> Import {
         },
         file: upload.file.path.clone(),
         length: upload.file.size,
+        digest: upload.file.digest,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::client::NoCredential;
 use super::wire::ProxyTrouble;
+use crate::digest::Digest;
 use crate::text;
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -63,8 +64,10 @@ pub enum PartContent {
     File {
         /// Where it is.
         path: PathBuf,
-        /// How long it was when it was looked at.
+        /// How long it was when it was looked at, in bytes.
         length: u64,
+        /// What it held then: nothing else is sent.
+        digest: Digest,
     },
 }
 

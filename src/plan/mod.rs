@@ -81,6 +81,8 @@ mod tests {
                 remote: (*path).to_owned(),
                 kind: if path.ends_with("nb") { Kind::SourceNotebook(Language::Python) } else { Kind::File },
                 size: 10,
+                digest: crate::digest::Digest::of(path.as_bytes()),
+                fingerprint: crate::digest::Digest::of(path.as_bytes()),
             })
             .collect();
         LocalTree { files, ..LocalTree::default() }

@@ -1,6 +1,7 @@
 //! How much is sent at the same time, and what a 429 does to the others.
 
 use super::script::*;
+use databricks_deploy::digest::Digest;
 use databricks_deploy::http::{Body, Cause, Class, Failure, Part, PartContent, Repeat};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
@@ -192,7 +193,8 @@ async fn uploads_in_memory_are_bounded_and_streamed_ones_hardly_count() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.bin");
     std::fs::File::create(&path).unwrap().set_len(10 * MEBI as u64).unwrap();
-    let file = PartContent::File { path, length: 10 * MEBI as u64 };
+    let digest = Digest::of(&vec![0; 10 * MEBI]);
+    let file = PartContent::File { path, length: 10 * MEBI as u64, digest };
     for (content, at_once) in [
         (PartContent::Bytes(vec![0; 10 * MEBI].into()), 3),
         (PartContent::Bytes(vec![0; 15 * MEBI].into()), 2),

@@ -3,6 +3,7 @@
 use super::word_of;
 use crate::databricks::Workspace;
 use crate::databricks::error::{self, Error, Meaning};
+use crate::digest::Digest;
 use crate::http::{Answer, Body, Call, Class, Method, Part, PartContent, Repeat, Verdict};
 use crate::source::Language;
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub struct Import {
     pub file: PathBuf,
     /// Its length in bytes.
     pub length: u64,
+    /// What it held when it was looked at. A file that holds something else is not sent: a local error that says so.
+    pub digest: Digest,
 }
 
 /// How a [`Workspace::put`] ended.
@@ -48,7 +51,7 @@ pub enum Put {
 impl Workspace {
     /// Uploads one object over whatever of its kind is there.
     pub async fn import(&self, import: &Import) -> Result<(), Error> {
-        let content = PartContent::File { path: import.file.clone(), length: import.length };
+        let content = PartContent::File { path: import.file.clone(), length: import.length, digest: import.digest };
         let call = call(Class::Import, Repeat::Always, (&import.path, import.format, true), content);
         self.order(&call, classify_overwriting).await
     }
