@@ -2,6 +2,7 @@
 //!
 //! [`edge`] is all that a program needs: pairs, an output and a shutdown signal in, an exit code out.
 
+pub mod access;
 pub mod databricks;
 pub mod deploy;
 pub mod digest;
@@ -150,6 +151,8 @@ struct Step<'a> {
 
 /// The fixed workflow. A stage without work says nothing.
 async fn walk(step: &Step<'_>) -> Result<(), Stop> {
+    not_yet(step.settings)?;
+
     // Identity, and the local tree meanwhile.
     let (me, tree) = tokio::join!(log_in(step), read_tree(step));
     let (me, tree) = both(me, tree)?;
@@ -179,6 +182,18 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
         in_flight: step.in_flight,
     };
     runs::run(&context, &resolved).await
+}
+
+/// What the settings can say and this walk does not do yet: nothing of it may pass for a deploy.
+fn not_yet(settings: &Settings) -> Result<(), Stop> {
+    let (place, what) = match settings.action {
+        Action::Plan => ("ACTION", "`plan` is not a part of this version"),
+        Action::Destroy => ("ACTION", "`destroy` is not a part of this version"),
+        Action::Deploy if settings.plan.is_some() => ("PLAN", "a deploy cannot be held to a plan in this version"),
+        Action::Deploy | Action::Run => return Ok(()),
+    };
+    let problem = Problem::new(Code::InvalidValue, what).at(place).hint("leave it out: nothing was done");
+    Err(Stop::because(Exit::Settings, problem))
 }
 
 /// Puts the client together; nothing is sent yet.
@@ -255,7 +270,7 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
 
 /// Reads the local tree, on a thread of its own since it waits for the disk.
 async fn read_tree(step: &Step<'_>) -> Result<Option<LocalTree>, Stop> {
-    let Some(files) = step.settings.files.clone().filter(|_| step.settings.action == Action::Deploy) else {
+    let Some(files) = step.settings.files.clone() else {
         return Ok(None);
     };
     let (output_dir, secrets) = (step.settings.output_dir.clone(), step.secrets.to_vec());

@@ -1,6 +1,7 @@
 //! How the choices are spelt: one list for the parser, the README and the hints.
 
-use super::{Action, OnPartialSuccess, OnTimeout, SecretScan};
+use super::{Action, OnDrift, OnPartialSuccess, OnTimeout, Prune, SecretScan};
+use crate::access::Level;
 
 /// A closed set of values that a variable can have.
 pub(super) trait Spelled: Copy + 'static {
@@ -26,7 +27,10 @@ macro_rules! spelled {
 }
 
 spelled! {
-    Action: Deploy "deploy", Run "run";
+    Action: Deploy "deploy", Plan "plan", Run "run", Destroy "destroy";
+    Prune: None "none", Files "files", All "all", Force "force";
+    OnDrift: Backup "backup", Fail "fail", Overwrite "overwrite";
+    Level: Read "CAN_READ", Run "CAN_RUN", Edit "CAN_EDIT", Manage "CAN_MANAGE";
     SecretScan: Warn "warn", Fail "fail", Off "off";
     OnTimeout: Leave "leave", Cancel "cancel";
     OnPartialSuccess: Fail "fail", Accept "accept";
