@@ -169,6 +169,7 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
     if let (Some(files), Some(tree), Some(root)) = (&step.settings.files, &tree, &root) {
         let plan = Plan::of_everything(tree, root);
         deploy::deploy(step.workspace, &plan, &files.shown, step.events).await?;
+        give_permissions(step, root).await?;
     }
 
     // Run.
@@ -194,6 +195,27 @@ fn not_yet(settings: &Settings) -> Result<(), Stop> {
     };
     let problem = Problem::new(Code::InvalidValue, what).at(place).hint("leave it out: nothing was done");
     Err(Stop::because(Exit::Settings, problem))
+}
+
+/// Gives the rights on the deployed folder, which is there by now.
+async fn give_permissions(step: &Step<'_>, root: &WorkspacePath) -> Result<(), Stop> {
+    if step.settings.permissions.is_empty() {
+        return Ok(());
+    }
+    let lost = |problem: Problem, exit| Stop::because(exit, problem.at("PERMISSIONS"));
+    match step.workspace.object(root.as_str()).await {
+        Ok(Some(folder)) => {
+            deploy::permissions::apply(step.workspace, folder.object_id, &step.settings.permissions, step.events).await
+        }
+        Ok(None) => {
+            let message = format!("`{root}` is not there any longer, or this identity may not see it");
+            Err(lost(Problem::new(Code::NotFound, message).hint("run the step again"), Exit::Deploy))
+        }
+        Err(error) => {
+            let exit = if error.is_about_identity() { Exit::Identity } else { Exit::Deploy };
+            Err(lost(error.problem(), exit))
+        }
+    }
 }
 
 /// Puts the client together; nothing is sent yet.

@@ -12,6 +12,7 @@ mod login;
 mod network;
 mod objects;
 mod outputs;
+mod permissions;
 mod runs;
 mod settings;
 mod source;

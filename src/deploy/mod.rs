@@ -1,5 +1,6 @@
 //! Brings a plan into the workspace.
 
+pub mod permissions;
 mod upload;
 
 use crate::databricks::Workspace;

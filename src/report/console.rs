@@ -86,6 +86,7 @@ impl Console {
                     text::duration(*elapsed)
                 ),
             ),
+            Event::PermissionGiven { to, level } => self.info(&format!("Gave the {to} {level} on the folder")),
             Event::TargetKnown { .. } => {}
             Event::RunTriggered { run, .. } => self.info(&format!("Started {}: run {}", run.name, run.id)),
             Event::RunLinked { run, link } => self.info(&format!("Run {} is at {link}", run.id)),

@@ -6,6 +6,7 @@ use crate::ids::Ids;
 use crate::jobs::Jobs;
 use crate::limits::Bucket;
 use crate::oauth::OAuth;
+use crate::permissions::Permissions;
 use crate::principals::Principals;
 use crate::record::Recorded;
 use crate::runs::Runs;
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) principals: Principals,
     pub(crate) oauth: OAuth,
     pub(crate) tree: Tree,
+    pub(crate) permissions: Permissions,
     pub(crate) jobs: Jobs,
     pub(crate) runs: Runs,
     pub(crate) faults: Faults,
