@@ -76,11 +76,13 @@ pub enum PartContent {
 pub enum Class {
     /// Uploads.
     Import,
+    /// Looking at what is there: listings, contents. They come in numbers, too.
+    Look,
     /// Job definitions.
     Jobs,
     /// Runs: triggering and watching.
     Runs,
-    /// All that must get through: identity, listings, cancel.
+    /// All that must get through: identity, single objects, records, cancel.
     Control,
 }
 

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 /// content is not that of such an object, so that it certainly is not what was sent. Source notebooks are compared as
 /// they are exported in source form, Jupyter notebooks as Jupyter.
 ///
-/// Needs little more memory than `content`.
+/// Needs as much memory again as the longest cell of `content`, once or twice.
 pub fn fingerprint(kind: Kind, content: &[u8]) -> Option<Digest> {
     match kind {
         Kind::File => Some(Digest::of(content)),

@@ -59,7 +59,7 @@ impl Inspector {
             return Ok(None);
         }
         let kind = match notebook::by_name(name(relative)) {
-            Named::Jupyter if *size <= NOTEBOOK_LIMIT => return self.look_into_jupyter(relative, head, file),
+            Named::Jupyter if *size <= NOTEBOOK_LIMIT => return self.look_into_jupyter(candidate, head, file),
             Named::Jupyter => {
                 self.too_large_a_notebook(relative, *size);
                 return Ok(None);
@@ -93,7 +93,7 @@ impl Inspector {
         if kind == Kind::File || *size > NOTEBOOK_LIMIT {
             return Ok(Some(self.stream(relative, kind, head.chain(file))?));
         }
-        let content = whole(head, file)?;
+        let content = whole(head, file, *size)?;
         let findings = self.scanner.scan(content.as_slice())?;
         self.report(relative, &findings);
         Ok(Some(Content::of(kind, &content)))
@@ -114,8 +114,9 @@ impl Inspector {
         Ok(Content { kind, size: content.size, digest, fingerprint: digest })
     }
 
-    fn look_into_jupyter(&mut self, relative: &str, head: Vec<u8>, file: File) -> io::Result<Option<Content>> {
-        let content = whole(head, file)?;
+    fn look_into_jupyter(&mut self, candidate: &Candidate, head: Vec<u8>, file: File) -> io::Result<Option<Content>> {
+        let Candidate { relative, size, .. } = candidate;
+        let content = whole(head, file, *size)?;
         let findings = self.scanner.scan(content.as_slice())?;
         self.report(relative, &findings);
         match jupyter::language(&content) {
@@ -188,9 +189,11 @@ impl Content {
     }
 }
 
-/// A file whose start was read already, up to the limit of a notebook.
-fn whole(head: Vec<u8>, file: File) -> io::Result<Vec<u8>> {
+/// A file of about this size whose start was read already, up to the limit of a notebook.
+fn whole(head: Vec<u8>, file: File, size: u64) -> io::Result<Vec<u8>> {
     let mut content = head;
+    // One more, so that the end is seen without asking for more memory.
+    content.reserve_exact((size.min(NOTEBOOK_LIMIT) as usize + 1).saturating_sub(content.len()));
     file.take(NOTEBOOK_LIMIT).read_to_end(&mut content)?;
     Ok(content)
 }

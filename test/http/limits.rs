@@ -17,7 +17,7 @@ fn of_class(class: Class) -> databricks_deploy::http::Call {
 
 #[tokio::test(start_paused = true)]
 async fn no_class_exceeds_its_window_and_none_waits_for_another() {
-    let classes = [(Class::Import, 24), (Class::Jobs, 8), (Class::Runs, 8), (Class::Control, 8)];
+    let classes = [(Class::Import, 24), (Class::Look, 24), (Class::Jobs, 8), (Class::Runs, 8), (Class::Control, 8)];
     for (class, window) in classes {
         let script = Script::new(|_| Play::After(SECOND, Box::new(status(200))));
         let client = client(&script);

@@ -36,7 +36,7 @@ pub enum Exported {
 }
 
 impl Workspace {
-    /// The content of the object at `path`.
+    /// The content of the object at `path`, all of it in memory: whoever asks for several at once bounds their number.
     pub async fn export(&self, path: &str, export: Export) -> Result<Exported, Error> {
         let format = match export {
             Export::Source => "SOURCE",
@@ -49,7 +49,7 @@ impl Workspace {
             // Without it the content comes in base64, inside of JSON.
             ("direct_download", "true".to_owned()),
         ];
-        let call = get(Class::Control, "/api/2.0/workspace/export", query);
+        let call = get(Class::Look, "/api/2.0/workspace/export", query);
         let client = self.client.reading_at_most(EXPORT_LIMIT);
         match client.send(&call, |answer| classify(answer, export)).await.map_err(Error::from) {
             Ok(answer) => Ok(Exported::Content(answer.body)),

@@ -27,7 +27,7 @@ impl Workspace {
     /// we may see (the service does not tell which).
     pub async fn list(&self, path: &str) -> Result<Option<Listing>, Error> {
         let query = vec![("path", path.to_owned())];
-        let listing = self.get::<WireListing>(Class::Control, "/api/2.0/workspace/list", query).await;
+        let listing = self.get::<WireListing>(Class::Look, "/api/2.0/workspace/list", query).await;
         let mut objects: Vec<Object> = match listing {
             Ok(listing) => listing.objects.into_iter().map(Object::from).collect(),
             Err(error) if error.meaning() == Some(Meaning::NotFound) => return Ok(None),
