@@ -56,6 +56,13 @@ pub enum Event {
         /// How long it took.
         elapsed: Duration,
     },
+    /// Somebody was given a right on the target's folder.
+    PermissionGiven {
+        /// Who, and as what: ``group `team` ``.
+        to: String,
+        /// The service's word: `CAN_RUN`.
+        level: &'static str,
+    },
     /// What is deployed to is known. Nothing has been changed yet.
     TargetKnown {
         /// The target's name, where it has one.

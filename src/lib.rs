@@ -2,8 +2,10 @@
 //!
 //! [`edge`] is all that a program needs: pairs, an output and a shutdown signal in, an exit code out.
 
+pub mod access;
 pub mod databricks;
 pub mod deploy;
+pub mod digest;
 pub mod event;
 pub mod exit;
 pub mod http;
@@ -151,6 +153,8 @@ struct Step<'a> {
 
 /// The fixed workflow. A stage without work says nothing.
 async fn walk(step: &Step<'_>) -> Result<(), Stop> {
+    not_yet(step.settings)?;
+
     // Identity, and the local tree meanwhile.
     let (me, tree) = tokio::join!(log_in(step), read_tree(step));
     let (me, tree) = both(me, tree)?;
@@ -167,6 +171,7 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
     if let (Some(files), Some(tree), Some(root)) = (&step.settings.files, &tree, &root) {
         let plan = WholeTree::of_everything(tree, root);
         deploy::deploy(step.workspace, &plan, &files.shown, step.events).await?;
+        give_permissions(step, root).await?;
     }
 
     // Run.
@@ -183,49 +188,25 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
     runs::run(&context, &resolved).await
 }
 
-/// Puts the client together; nothing is sent yet.
-fn connect(
-    settings: &Settings,
-    pipeline: &Pipeline,
-    wire: Option<Arc<dyn Wire>>,
-    redactor: &Redactor,
-    nonce: u64,
-    began: Instant,
-) -> Result<(Workspace, Identity), Vec<Problem>> {
-    /// How long a connection may take: long enough for a lost packet or two.
-    const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-    /// How long the workspace may stay silent: the vendor's own clients wait as long.
-    const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-    /// How long passing troubles of one request are borne: as long as the vendor's own clients bear them.
-    const PATIENCE: Duration = Duration::from_secs(300);
-
-    let wire = match wire {
-        Some(wire) => wire,
-        None => {
-            let proxy = settings.proxy.clone();
-            let options = NetworkOptions {
-                connect_timeout: CONNECT_TIMEOUT,
-                authorities: settings.authorities.clone(),
-                proxy: proxy.map(|proxy| http::Proxy { url: proxy.url, login: proxy.login, except: proxy.except }),
-            };
-            Arc::new(Network::new(&options).map_err(|why| vec![Problem::new(Code::Bug, why)])?)
-        }
-    };
-    let options = http::Options {
-        base: settings.host.clone(),
-        user_agent: pipeline.user_agent(VERSION),
-        connect_timeout: CONNECT_TIMEOUT,
-        answer_timeout: ANSWER_TIMEOUT,
-        patience: PATIENCE,
-        deadline: began + settings.timeout,
-        seed: nonce,
-    };
-    if let Some((user, password)) = settings.proxy.as_ref().and_then(|proxy| proxy.login.as_ref()) {
-        redactor.learn_pair(user, password);
+/// Gives the rights on the deployed folder, which is there by now.
+async fn give_permissions(step: &Step<'_>, root: &WorkspacePath) -> Result<(), Stop> {
+    if step.settings.permissions.is_empty() {
+        return Ok(());
     }
-    let client = http::Client::new(options, wire, Arc::new(http::Unsigned));
-    let identity = identity::choose(settings, &client, redactor);
-    Ok((Workspace::new(client.sibling(Arc::clone(&identity.authorize))), identity))
+    let lost = |problem: Problem, exit| Stop::because(exit, problem.at("PERMISSIONS"));
+    match step.workspace.object(root.as_str()).await {
+        Ok(Some(folder)) => {
+            deploy::permissions::apply(step.workspace, folder.object_id, &step.settings.permissions, step.events).await
+        }
+        Ok(None) => {
+            let message = format!("`{root}` is not there any longer, or this identity may not see it");
+            Err(lost(Problem::new(Code::NotFound, message).hint("run the step again"), Exit::Deploy))
+        }
+        Err(error) => {
+            let exit = if error.is_about_identity() { Exit::Identity } else { Exit::Deploy };
+            Err(lost(error.problem(), exit))
+        }
+    }
 }
 
 async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
@@ -239,34 +220,6 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
             Ok(me)
         }
         Err(error) => Err(Stop::because(Exit::Identity, identity::not_logged_in(&error, step.settings))),
-    }
-}
-
-/// Reads the local tree, on a thread of its own since it waits for the disk.
-async fn read_tree(step: &Step<'_>) -> Result<Option<LocalTree>, Stop> {
-    let Some(files) = step.settings.files.clone().filter(|_| step.settings.action == Action::Deploy) else {
-        return Ok(None);
-    };
-    let (output_dir, secrets) = (step.settings.output_dir.clone(), step.secrets.to_vec());
-    let read = tokio::task::spawn_blocking(move || source::read(&files, &output_dir, &secrets)).await;
-    let tell = |ignored: &[(String, String)], warnings: &[Problem]| {
-        for (path, reason) in ignored {
-            step.events.emit(Event::Ignored { path: path.clone(), reason: reason.clone() });
-        }
-        for warning in warnings {
-            step.events.emit(Event::Warned(warning.clone()));
-        }
-    };
-    match read {
-        Ok(Ok(tree)) => {
-            tell(&tree.ignored, &tree.warnings);
-            Ok(Some(tree))
-        }
-        Ok(Err(unusable)) => {
-            tell(&unusable.ignored, &unusable.warnings);
-            Err(Stop { exit: Exit::Settings, problems: unusable.problems })
-        }
-        Err(panicked) => Err(Stop::bug(&format!("reading `LOCAL_PATH` ended unexpectedly: {panicked}"))),
     }
 }
 

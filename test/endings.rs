@@ -161,3 +161,21 @@ async fn a_panic_ends_in_the_same_report() {
     let outputs = outputs(&step);
     assert_eq!((&outputs["exit_code"], &outputs["runs"][0]["state"]), (&json!(70), &json!("running")));
 }
+
+/// Until the walk can do them, they end it before anything is contacted.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_done_yet_does_not_pass_for_a_deploy() {
+    for (variable, value, words) in [
+        ("ACTION", "plan", "ACTION: `plan` is not a part of this version"),
+        ("ACTION", "destroy", "ACTION: `destroy` is not a part of this version"),
+        ("PLAN", "plan.json", "PLAN: a deploy cannot be held to a plan in this version"),
+    ] {
+        let sandbox = Sandbox::new();
+        let step =
+            Step::deploying(&sandbox).notebook("notebooks/a.py").file("plan.json", "{}").variable(variable, value);
+        let ended = step.inside(&sandbox).await;
+        assert_eq!(ended.exit, Exit::Settings, "{}", ended.log);
+        assert!(ended.log.contains(words), "{}", ended.log);
+        assert!(sandbox.requests().is_empty());
+    }
+}

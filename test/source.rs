@@ -2,6 +2,7 @@
 //! it before anything is changed.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // helpers of tests are not seen as tests
 
+mod digests;
 mod rules;
 
 use databricks_deploy::problem::Problem;

@@ -183,6 +183,7 @@ impl Error {
                     | Meaning::AlreadyExists
                     | Meaning::TypeMismatch { .. }
                     | Meaning::TooLarge
+                    | Meaning::NotEmpty
                     | Meaning::Malformed
                     | Meaning::Other
             ),
@@ -190,6 +191,12 @@ impl Error {
                 matches!(**failure, Failure::Fatal { cause: Cause::LocalFile(_), .. })
             }
         }
+    }
+
+    /// Whether an answer came that is longer than what was going to be read.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Error::Transport(failure)
+            if matches!(**failure, Failure::Fatal { cause: Cause::TooLong(_), .. }))
     }
 
     /// Whether the same question may be answered later: nothing is known against it but that no answer came.

@@ -5,6 +5,7 @@ pub mod error;
 pub mod identity;
 pub mod jobs;
 pub mod objects;
+pub mod permissions;
 pub mod runs;
 pub mod status;
 

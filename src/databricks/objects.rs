@@ -1,21 +1,36 @@
 //! Notebooks, files and folders.
 
+mod delete;
+mod export;
+mod import;
+mod list;
+
+pub use export::{EXPORT_LIMIT, Export, Exported};
+pub use import::{Format, Import, Put};
+pub use list::Listing;
+
 use super::Workspace;
 use super::error::{self, Error, Meaning};
-use crate::http::{Answer, Body, Call, Class, Method, Part, PartContent, Repeat, Verdict};
+use crate::http::{Class, Repeat};
 use crate::source::Language;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 /// An object in the workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Its path, as the service spells it.
+    /// Its path, as the service spells it: with `/Workspace` in front or without, whatever was asked for.
     pub path: String,
     /// What it is.
     pub kind: ObjectKind,
     /// A notebook's language.
     pub language: Option<Language>,
+    /// The service's own number for it: the same when it is overwritten, another one when it is deleted and made again.
+    pub object_id: i64,
+    /// When it was last written, in milliseconds since 1970; folders may have none. Writing the same moves it too, so a
+    /// changed time is no changed content.
+    pub modified_at: Option<i64>,
+    /// Its size in bytes; only files have one.
+    pub size: Option<u64>,
 }
 
 /// What an object is.
@@ -25,34 +40,19 @@ pub enum ObjectKind {
     Notebook,
     /// A file.
     File,
+    /// A dashboard.
+    Dashboard,
     /// A folder; a Git folder too.
     Folder,
     /// Anything else, in the service's own word.
     Other(String),
 }
 
-/// How an upload is to be understood by the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// A notebook in source form, at exactly the path given.
-    Source(Language),
-    /// A Jupyter notebook, at exactly the path given.
-    Jupyter,
-    /// The service decides by extension and first line; what is no notebook keeps its path and bytes.
-    Auto,
-}
-
-/// One upload.
-#[derive(Clone, Debug)]
-pub struct Import {
-    /// Where it goes.
-    pub path: String,
-    /// How it is to be understood.
-    pub format: Format,
-    /// The local file.
-    pub file: PathBuf,
-    /// Its length in bytes.
-    pub length: u64,
+impl Object {
+    /// The last segment of its path: its name, however the service spells what is above it.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
 }
 
 #[derive(Serialize)]
@@ -60,82 +60,54 @@ struct WirePath<'a> {
     path: &'a str,
 }
 
+/// `ObjectInfo`, as `get-status` and `list` answer it. It has neither ETag nor digest.
 #[derive(Deserialize)]
 struct WireObject {
     path: String,
     object_type: String,
+    object_id: i64,
     #[serde(default)]
     language: Option<String>,
+    #[serde(default)]
+    modified_at: Option<i64>,
+    #[serde(default)]
+    size: Option<u64>,
+}
+
+impl From<WireObject> for Object {
+    fn from(wire: WireObject) -> Object {
+        Object {
+            kind: match wire.object_type.as_str() {
+                "NOTEBOOK" => ObjectKind::Notebook,
+                "FILE" => ObjectKind::File,
+                "DASHBOARD" => ObjectKind::Dashboard,
+                "DIRECTORY" | "REPO" => ObjectKind::Folder,
+                _ => ObjectKind::Other(wire.object_type),
+            },
+            path: wire.path,
+            language: wire.language.as_deref().and_then(language_of),
+            object_id: wire.object_id,
+            modified_at: wire.modified_at,
+            size: wire.size,
+        }
+    }
 }
 
 impl Workspace {
     /// What is at `path`; `None` where nothing is, or nothing that we may see (the service does not tell which).
     pub async fn object(&self, path: &str) -> Result<Option<Object>, Error> {
         let query = vec![("path", path.to_owned())];
-        let object: WireObject = match self.get(Class::Control, "/api/2.0/workspace/get-status", query).await {
-            Ok(object) => object,
-            Err(error) if error.meaning() == Some(Meaning::NotFound) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        Ok(Some(Object {
-            path: object.path,
-            kind: match object.object_type.as_str() {
-                "NOTEBOOK" => ObjectKind::Notebook,
-                "FILE" => ObjectKind::File,
-                "DIRECTORY" | "REPO" => ObjectKind::Folder,
-                other => ObjectKind::Other(other.to_owned()),
-            },
-            language: object.language.as_deref().and_then(language_of),
-        }))
+        match self.get::<WireObject>(Class::Control, "/api/2.0/workspace/get-status", query).await {
+            Ok(object) => Ok(Some(object.into())),
+            Err(error) if error.meaning() == Some(Meaning::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the folder and all above it; a folder that is there already is no error.
     pub async fn make_folder(&self, path: &str) -> Result<(), Error> {
         let call = super::post(Class::Import, Repeat::Always, "/api/2.0/workspace/mkdirs", &WirePath { path });
         self.order(&call, error::classify).await
-    }
-
-    /// Uploads one object over whatever of its kind is there. Multipart, because the JSON form ends at 10 MiB.
-    pub async fn import(&self, import: &Import) -> Result<(), Error> {
-        let text = |name, text: &str| Part { name, content: PartContent::Text(text.to_owned()) };
-        let mut parts = vec![text("path", &import.path), text("overwrite", "true")];
-        match import.format {
-            Format::Source(language) => {
-                parts.push(text("format", "SOURCE"));
-                parts.push(text("language", word_of(language)));
-            }
-            Format::Jupyter => parts.push(text("format", "JUPYTER")),
-            Format::Auto => parts.push(text("format", "AUTO")),
-        }
-        let content = PartContent::File { path: import.file.clone(), length: import.length };
-        parts.push(Part { name: "content", content });
-        let call = Call {
-            method: Method::POST,
-            path: "/api/2.0/workspace/import".to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: Body::Multipart(parts),
-            class: Class::Import,
-            repeat: Repeat::Always,
-            patience: None,
-        };
-        self.order(&call, classify_import).await
-    }
-}
-
-/// How often a lost race is run again: a rival that wins more often is no rival, but something else.
-const RACES: u32 = 5;
-
-/// Imports with `overwrite` sometimes lose a race against themselves and say that the object exists: passing trouble
-/// (databricks/cli issue 3386 for the 400, a measured 409 for parallel imports).
-fn classify_import(answer: &Answer) -> Verdict {
-    match error::classify(answer) {
-        Verdict::Fail
-            if answer.attempts < RACES && error::ApiError::read(answer).meaning() == Meaning::AlreadyExists =>
-        {
-            Verdict::Retry
-        }
-        verdict => verdict,
     }
 }
 

@@ -1,45 +1,208 @@
-//! Brings a plan into the workspace.
+//! Brings a plan into the workspace, phase by phase.
 
+mod backup;
+mod parallel;
+pub mod permissions;
 mod upload;
 
-use crate::databricks::Workspace;
-use crate::databricks::error::Error;
-use crate::event::{Emit, Event};
+use crate::databricks::error::{Error, Meaning};
+use crate::databricks::objects::Format;
+use crate::event::{DriftTold, Event};
 use crate::exit::Exit;
-use crate::plan::WholeTree;
+use crate::plan::{Deletion, End, Intent, Plan};
 use crate::problem::{Code, Problem};
+use crate::secrets::Redactor;
+use crate::source::Kind;
+use crate::state::{DeployedBy, FILE, FOLDER, FileRecord, RelativePath, State};
 use crate::stop::Stop;
-use crate::text;
+use crate::target::{Observed, Target, list_all};
+use bytes::Bytes;
+use parallel::in_parallel;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use tokio::time::Instant;
 
-/// Makes the folders, then uploads everything.
-pub async fn deploy(workspace: &Workspace, plan: &WholeTree, from: &str, events: &dyn Emit) -> Result<(), Stop> {
+/// A plan and all that carrying it out takes.
+pub struct Work<'a> {
+    /// The target.
+    pub target: Target<'a>,
+    /// What the plan was made from.
+    pub observed: &'a Observed,
+    /// What to do.
+    pub plan: &'a Plan,
+    /// Who does it, for the state.
+    pub by: DeployedBy,
+    /// Where copies of edited objects go.
+    pub copies: Copies,
+    /// `LOCAL_PATH` as the user wrote it.
+    pub from: String,
+}
+
+/// Where copies of edited objects go.
+pub struct Copies {
+    /// The name of the folder that this build's copies go to.
+    pub build: String,
+    /// The folder beside the outputs.
+    pub local: PathBuf,
+    /// Takes secrets out of the copies beside the outputs: what is published must hold none.
+    pub redactor: Redactor,
+    /// The recorded objects that are Jupyter notebooks.
+    pub jupyter: BTreeMap<RelativePath, ()>,
+}
+
+impl Copies {
+    fn is_jupyter(&self, path: &RelativePath) -> bool {
+        self.jupyter.contains_key(path)
+    }
+
+    /// A copy that cannot be written is no reason to stop: the one in the workspace counts.
+    fn keep_locally(&self, path: &RelativePath, kind: Kind, content: &Bytes) {
+        let redacted = match std::str::from_utf8(content) {
+            Ok(text) => Bytes::from(self.redactor.redact(text).into_owned()),
+            Err(_) => content.clone(),
+        };
+        if let Err(error) = backup::write(&self.local, path.as_str(), kind, &redacted) {
+            tracing::debug!("the copy of {path} is not written to {}: {error}", self.local.display());
+        }
+    }
+}
+
+/// Carries the plan out: a phase begins when the one before it has succeeded. What is deleted for good goes last.
+pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
     let began = Instant::now();
+    let (plan, target) = (work.plan, &work.target);
+    let (workspace, events) = (target.workspace, target.events);
     let to = plan.root.to_string();
-    events.emit(Event::DeployBegan { from: from.to_owned(), to: to.clone(), counts: plan.counts });
+    let counts = plan.counts();
+    events.emit(Event::ChangesBegan { from: work.from.clone(), to: to.clone(), intent: plan.intent, counts });
+
+    let copies = backup::all(target, plan, &work.copies).await?;
+    tell_drift(work, &copies);
+
+    delete(work, &plan.replaced, plan.uploads.len()).await?;
+    for folder in &plan.replaced_folders {
+        let at = plan.at(folder).to_string();
+        workspace.delete(&at).await.map_err(|error| not_replaced(&error, &at))?;
+    }
     upload::folders(workspace, plan).await?;
     upload::objects(workspace, plan, events).await?;
-    events.emit(Event::Deployed { to, counts: plan.counts, elapsed: began.elapsed() });
+    let files = verify(work).await?;
+
+    delete(work, &plan.deletions, 0).await?;
+    for folder in &plan.emptied {
+        let at = plan.at(folder).to_string();
+        match workspace.delete(&at).await {
+            Ok(()) => {}
+            // Somebody put something there: it is theirs.
+            Err(error) if error.meaning() == Some(Meaning::NotEmpty) => tracing::debug!("{at} is not empty, and stays"),
+            Err(error) => return Err(parallel::stop(vec![(at, error)], 0)),
+        }
+    }
+    match plan.end {
+        End::WriteState => write_state(work, files).await?,
+        End::RemoveRecords { then_root } => remove_records(work, then_root).await?,
+    }
+    events.emit(Event::ChangesDone { to, intent: plan.intent, counts, elapsed: began.elapsed() });
     Ok(())
 }
 
-/// The end of a deploy that some objects did not survive. Long lists are folded: the first ones tell what is wrong.
-fn stop(mut failures: Vec<(String, Error)>, not_sent: usize) -> Stop {
-    const SHOWN: usize = 10;
-    failures.sort_by(|a, b| a.0.cmp(&b.0));
-    let exit = if failures.iter().any(|(_, error)| error.is_about_identity()) { Exit::Identity } else { Exit::Deploy };
-    let folded = failures.len().saturating_sub(SHOWN);
-    let mut problems: Vec<Problem> =
-        failures.iter().take(SHOWN).map(|(path, error)| error.problem().at(path.clone())).collect();
-    if folded > 0 {
-        problems
-            .push(Problem::new(Code::DeployUnfinished, format!("… and {} more failed", text::count(folded, "object"))));
+/// Says of each edit what became of it.
+fn tell_drift(work: &Work<'_>, copies: &[(String, String)]) {
+    for drifted in &work.plan.drifted {
+        let at = work.plan.at(&drifted.path).to_string();
+        let copy = copies.iter().find(|(original, _)| *original == at).map(|(_, copy)| copy.clone());
+        let words = drifted.in_words(&work.plan.root);
+        work.target.events.emit(Event::Drifted(DriftTold { path: at, words, copy }));
     }
-    if not_sent > 0 {
-        problems.push(
-            Problem::new(Code::DeployUnfinished, format!("not sent after that: {}", text::count(not_sent, "object")))
-                .hint("when that is solved, run the step again: what has arrived is only overwritten by the same"),
-        );
+}
+
+async fn delete(work: &Work<'_>, deletions: &[Deletion], behind: usize) -> Result<(), Stop> {
+    let each = deletions.iter().map(|deletion| {
+        let (workspace, at) = (work.target.workspace.clone(), work.plan.at(&deletion.path).to_string());
+        async move {
+            let deleted = workspace.delete(&at).await;
+            (at, deleted)
+        }
+    });
+    in_parallel(each, behind, |_| {}).await
+}
+
+/// Sees that everything that was sent is there, and returns the records of what is ours now.
+async fn verify(work: &Work<'_>) -> Result<BTreeMap<RelativePath, FileRecord>, Stop> {
+    let (plan, target) = (work.plan, &work.target);
+    let listed = list_all(target.workspace, &plan.root, &plan.verify).await;
+    let listing = listed.map_err(|(path, error)| parallel::stop(vec![(path, error)], 0))?;
+    plan.next_files(&listing).map_err(|mismatches| {
+        const SHOWN: usize = 10;
+        let hint = "somebody else may be changing the folder: run the step again";
+        let mut problems: Vec<Problem> = mismatches
+            .iter()
+            .take(SHOWN)
+            .map(|one| Problem::new(Code::NotVerified, one.what.clone()).at(plan.at(&one.path).to_string()).hint(hint))
+            .collect();
+        if let Some(more) = mismatches.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            problems.push(Problem::new(Code::NotVerified, format!("… and {more} more")).hint(hint));
+        }
+        Stop { exit: Exit::Deploy, problems }
+    })
+}
+
+async fn write_state(work: &Work<'_>, files: BTreeMap<RelativePath, FileRecord>) -> Result<(), Stop> {
+    let (plan, target) = (work.plan, &work.target);
+    if plan.changes_nothing() && !plan.records_change && work.observed.state.is_some() {
+        return Ok(());
     }
-    Stop { exit, problems }
+    let before = work.observed.state.clone().unwrap_or_else(|| State::new(target.owner.clone()));
+    let state = before.succeeded_by(work.by.clone(), files);
+    let file = target.state_file().to_string();
+    let refused = |error: Error| parallel::stop(vec![(file.clone(), error)], 0);
+    if !work.observed.has_records {
+        target.workspace.make_folder(plan.root.join(FOLDER).as_str()).await.map_err(refused)?;
+    }
+    let json = Bytes::from(state.to_json());
+    target.workspace.put(&file, json, Format::Auto, true).await.map_err(refused)?;
+    Ok(())
+}
+
+/// Removes our records; copies of edited objects are somebody's work and stay.
+async fn remove_records(work: &Work<'_>, then_root: bool) -> Result<(), Stop> {
+    let (plan, target) = (work.plan, &work.target);
+    if !work.observed.has_records && !then_root {
+        return Ok(());
+    }
+    let folder = plan.root.join(FOLDER);
+    let mut steps = vec![folder.join(FILE).to_string(), folder.to_string()];
+    if then_root {
+        steps.push(plan.root.to_string());
+    }
+    for at in steps {
+        match target.workspace.delete(&at).await {
+            Ok(()) => {}
+            Err(error) if error.meaning() == Some(Meaning::NotEmpty) => {
+                let problem = Problem::new(Code::NoEffect, "is not empty, and stays").at(at);
+                let hint = "copies of edited objects, and what others put there, are not ours to delete";
+                target.events.emit(Event::Warned(problem.hint(hint)));
+                return Ok(());
+            }
+            Err(error) => return Err(parallel::stop(vec![(at, error)], 0)),
+        }
+    }
+    Ok(())
+}
+
+fn not_replaced(error: &Error, at: &str) -> Stop {
+    let mut problem = error.problem().at(at);
+    if error.meaning() == Some(Meaning::NotEmpty) {
+        problem.code = Code::TypeMismatch;
+        problem.hint = Some("somebody put something into the folder whose place a local file takes: move it away".into());
+    }
+    Stop::because(Exit::Deploy, problem)
+}
+
+/// What a deploy is called in words: `Deploying`, `Removing`.
+pub(crate) fn verb(intent: Intent) -> (&'static str, &'static str) {
+    match intent {
+        Intent::Deploy => ("Deploying", "Deployed"),
+        Intent::Destroy => ("Removing", "Removed"),
+    }
 }

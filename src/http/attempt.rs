@@ -25,12 +25,13 @@ pub(super) struct Prepared {
 }
 
 /// Sends a request and reads the answer to its end. `told` is what the answer says of the request: what was asked, and
-/// for which time.
+/// for which time; `longest_answer` is in bytes.
 pub(super) async fn send(
     wire: &dyn Wire,
     options: &Options,
     prepared: Prepared,
     told: (Arc<str>, u32),
+    longest_answer: usize,
 ) -> Result<Answer, Cause> {
     let upload = Duration::from_secs(prepared.length / SLOWEST_UPLOAD);
     // The time for the connection is the wire's to watch; it is added here so that the wire's answer comes first.
@@ -42,7 +43,7 @@ pub(super) async fn send(
     };
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let body = read(response, options.answer_timeout).await?;
+    let body = read(response, options.answer_timeout, longest_answer).await?;
     let (request, attempts) = told;
     Ok(Answer { status, headers, body, request, attempts })
 }
@@ -91,10 +92,10 @@ fn field_value(name: &str, value: &str) -> Result<HeaderValue, String> {
 }
 
 /// The whole body, where each piece of it comes in time.
-async fn read(mut response: reqwest::Response, silence: Duration) -> Result<Bytes, Cause> {
+async fn read(mut response: reqwest::Response, silence: Duration, longest: usize) -> Result<Bytes, Cause> {
     let announced = response.content_length().unwrap_or(0);
-    if announced > LONGEST_ANSWER as u64 {
-        return Err(Cause::TooLong(LONGEST_ANSWER));
+    if announced > longest as u64 {
+        return Err(Cause::TooLong(longest));
     }
     // What is announced is believed only up to a size that costs nothing.
     let mut body = BytesMut::with_capacity(announced.min(64 * 1024) as usize);
@@ -103,8 +104,8 @@ async fn read(mut response: reqwest::Response, silence: Duration) -> Result<Byte
             Err(_) => return Err(Cause::Timeout(silence)),
             Ok(Err(error)) => return Err(Cause::from(WireError::from(error))),
             Ok(Ok(None)) => return Ok(body.freeze()),
-            Ok(Ok(Some(chunk))) if body.len() + chunk.len() > LONGEST_ANSWER => {
-                return Err(Cause::TooLong(LONGEST_ANSWER));
+            Ok(Ok(Some(chunk))) if body.len() + chunk.len() > longest => {
+                return Err(Cause::TooLong(longest));
             }
             Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
         }

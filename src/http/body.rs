@@ -4,6 +4,7 @@
 //! complete before it meets a [`Wire`](super::Wire).
 
 use super::call::{Body, Cause, Part, PartContent};
+use crate::digest::{Digest, Hasher};
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use std::collections::VecDeque;
@@ -79,7 +80,7 @@ struct Upload {
 
 enum Piece {
     Bytes(Bytes),
-    File(Streamed),
+    File(Box<Streamed>),
 }
 
 impl Upload {
@@ -96,10 +97,10 @@ impl Upload {
                     upload.push(Bytes::from(file));
                     upload.push(bytes.clone());
                 }
-                PartContent::File { path, length } => {
+                PartContent::File { path, length, digest } => {
                     upload.push(Bytes::from(file));
                     upload.left += length;
-                    upload.pieces.push_back(Piece::File(Streamed::open(path, *length).await?));
+                    upload.pieces.push_back(Piece::File(Box::new(Streamed::open(path, *length, *digest).await?)));
                 }
             }
             upload.push(Bytes::from_static(b"\r\n"));
@@ -155,25 +156,29 @@ impl http_body::Body for Upload {
     }
 }
 
-/// A file on its way out. A length other than the announced one ends the request with a true reason: HTTP would cut a
-/// longer file silently, and a shorter one would look like a broken connection. The closing boundary follows every file,
-/// so the request is never complete before the file's end was seen.
+/// A file on its way out. A length or a content other than the announced one ends the request with a true reason: HTTP
+/// would cut a longer file silently, a shorter one would look like a broken connection, and another content would be
+/// taken for the one that was looked at. The closing boundary follows every file, so the request is never complete
+/// before the file's end was seen.
 struct Streamed {
     file: tokio::fs::File,
     path: PathBuf,
     length: u64,
+    digest: Digest,
     read: u64,
+    hasher: Hasher,
     buffer: BytesMut,
 }
 
 impl Streamed {
-    async fn open(path: &Path, length: u64) -> Result<Streamed, LocalFile> {
+    async fn open(path: &Path, length: u64, digest: Digest) -> Result<Streamed, LocalFile> {
         let unreadable = |error: std::io::Error| LocalFile(format!("`{}`: {error}", path.display()));
         let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
         file.set_max_buf_size(CHUNK);
         let found = file.metadata().await.map_err(unreadable)?.len();
-        let streamed = Streamed { file, path: path.to_owned(), length, read: 0, buffer: BytesMut::new() };
-        if found == length { Ok(streamed) } else { Err(streamed.changed(&found.to_string())) }
+        let (path, hasher, buffer) = (path.to_owned(), Hasher::new(), BytesMut::new());
+        let streamed = Streamed { file, path, length, digest, read: 0, hasher, buffer };
+        if found == length { Ok(streamed) } else { Err(streamed.resized(&found.to_string())) }
     }
 
     /// The next bytes, or nothing at the file's end.
@@ -182,20 +187,28 @@ impl Streamed {
         let read = ready!(tokio_util::io::poll_read_buf(Pin::new(&mut self.file), context, &mut self.buffer));
         Poll::Ready(match read {
             Err(error) => Err(LocalFile(format!("`{}`: {error}", self.path.display()))),
-            Ok(0) if self.read < self.length => Err(self.changed(&self.read.to_string())),
+            Ok(0) if self.read < self.length => Err(self.resized(&self.read.to_string())),
+            Ok(0) if std::mem::take(&mut self.hasher).finish() != self.digest => {
+                Err(self.changed("it no longer holds what was looked at"))
+            }
             Ok(0) => Ok(None),
             Ok(count) => {
                 self.read += count as u64;
-                if self.read > self.length { Err(self.changed("more")) } else { Ok(Some(self.buffer.split().freeze())) }
+                if self.read > self.length {
+                    Err(self.resized("more"))
+                } else {
+                    self.hasher.update(&self.buffer);
+                    Ok(Some(self.buffer.split().freeze()))
+                }
             }
         })
     }
 
-    fn changed(&self, found: &str) -> LocalFile {
-        LocalFile(format!(
-            "`{}` changed while it was deployed: it had {} bytes, and now has {found}",
-            self.path.display(),
-            self.length
-        ))
+    fn resized(&self, found: &str) -> LocalFile {
+        self.changed(&format!("it had {} bytes, and now has {found}", self.length))
+    }
+
+    fn changed(&self, how: &str) -> LocalFile {
+        LocalFile(format!("`{}` changed while it was deployed: {how}", self.path.display()))
     }
 }

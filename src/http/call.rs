@@ -2,6 +2,7 @@
 
 use super::client::NoCredential;
 use super::wire::ProxyTrouble;
+use crate::digest::Digest;
 use crate::text;
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -63,8 +64,10 @@ pub enum PartContent {
     File {
         /// Where it is.
         path: PathBuf,
-        /// How long it was when it was looked at.
+        /// How long it was when it was looked at, in bytes.
         length: u64,
+        /// What it held then: nothing else is sent.
+        digest: Digest,
     },
 }
 
@@ -73,11 +76,13 @@ pub enum PartContent {
 pub enum Class {
     /// Uploads.
     Import,
+    /// Looking at what is there: listings, contents. They come in numbers, too.
+    Look,
     /// Job definitions.
     Jobs,
     /// Runs: triggering and watching.
     Runs,
-    /// All that must get through: identity, listings, cancel.
+    /// All that must get through: identity, single objects, records, cancel.
     Control,
 }
 

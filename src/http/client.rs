@@ -1,6 +1,6 @@
 //! The client: signs, sends, waits its turn, and repeats what may be repeated.
 
-use super::attempt;
+use super::attempt::{self, LONGEST_ANSWER};
 use super::body;
 use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
 use super::limits::{Lane, Limits, Turn};
@@ -86,6 +86,8 @@ pub struct Stats {
 pub struct Client {
     shared: Arc<Shared>,
     deadline: Instant,
+    /// In bytes.
+    longest_answer: usize,
 }
 
 struct Shared {
@@ -120,7 +122,11 @@ impl Client {
     }
 
     fn of(host: Arc<Host>, authorize: Arc<dyn Authorize>, deadline: Instant) -> Client {
-        Client { shared: Arc::new(Shared { host, authorize, limits: Limits::new() }), deadline }
+        Client {
+            shared: Arc::new(Shared { host, authorize, limits: Limits::new() }),
+            deadline,
+            longest_answer: LONGEST_ANSWER,
+        }
     }
 
     /// A client to the same host that signs with something else. It has limits of its own; what it sends is counted
@@ -147,7 +153,13 @@ impl Client {
     /// The same client with another deadline: what must still be done after the first one has passed.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Client {
-        Client { shared: Arc::clone(&self.shared), deadline }
+        Client { deadline, ..self.clone() }
+    }
+
+    /// The same client, which takes no answer into memory that is longer than this many bytes: [`Cause::TooLong`].
+    #[must_use]
+    pub fn reading_at_most(&self, longest_answer: usize) -> Client {
+        Client { longest_answer: longest_answer.min(LONGEST_ANSWER), ..self.clone() }
     }
 
     /// What was sent so far, by all clones.
@@ -244,7 +256,7 @@ impl Client {
             let prepared = attempt::prepare(&host.options, call, credentials, boundary).await?;
             host.counters.requests.fetch_add(1, Relaxed);
             host.counters.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
-            attempt::send(&*host.wire, &host.options, prepared, told).await
+            attempt::send(&*host.wire, &host.options, prepared, told, self.longest_answer).await
         };
         let end = match timeout_at(self.deadline, sending).await {
             Ok(end) => end,

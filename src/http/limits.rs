@@ -19,6 +19,10 @@ const IMPORT_WINDOW: usize = 24;
 /// Imports a second that the workspace takes (reference: "Databricks limits"): the pace after a first 429.
 const IMPORT_PACE: f64 = 30.0;
 
+/// Looks at the same time. The workspace takes 60 exports a second (reference: "Databricks limits"); of listings no limit
+/// is known.
+const LOOK_WINDOW: usize = 24;
+
 /// Calls of any other class at the same time: their limits are 20 to 100 a second, their answers small and quick.
 const WINDOW: usize = 8;
 
@@ -31,6 +35,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lanes of one host.
 pub(super) struct Limits {
     import: Arc<Lane>,
+    look: Arc<Lane>,
     jobs: Arc<Lane>,
     runs: Arc<Lane>,
     control: Arc<Lane>,
@@ -40,6 +45,7 @@ impl Limits {
     pub(super) fn new() -> Limits {
         Limits {
             import: Arc::new(Lane::new(IMPORT_WINDOW, Some(UPLOAD_BYTES), Some(IMPORT_PACE))),
+            look: Arc::new(Lane::new(LOOK_WINDOW, None, None)),
             jobs: Arc::new(Lane::new(WINDOW, None, None)),
             runs: Arc::new(Lane::new(WINDOW, None, None)),
             control: Arc::new(Lane::new(WINDOW, None, None)),
@@ -49,6 +55,7 @@ impl Limits {
     pub(super) fn lane(&self, class: Class) -> Arc<Lane> {
         Arc::clone(match class {
             Class::Import => &self.import,
+            Class::Look => &self.look,
             Class::Jobs => &self.jobs,
             Class::Runs => &self.runs,
             Class::Control => &self.control,

@@ -87,6 +87,7 @@ impl Console {
                     text::duration(*elapsed)
                 ),
             ),
+            Event::PermissionGiven { to, level } => self.info(&format!("Gave the {to} {level} on the folder")),
             Event::TargetKnown { .. } => {}
             Event::IdentityLasts { shown, left, limits } => {
                 let left = text::duration(Duration::from_secs(left.as_secs()));

@@ -255,6 +255,7 @@ impl Finder<'_> {
             Some(object) => {
                 let kind = match object.kind {
                     ObjectKind::File => "a file".to_owned(),
+                    ObjectKind::Dashboard => "a dashboard".to_owned(),
                     ObjectKind::Folder => "a folder".to_owned(),
                     ObjectKind::Other(kind) => format!("a {kind}"),
                     ObjectKind::Notebook => "a notebook".to_owned(),

@@ -1,6 +1,7 @@
 //! How the choices are spelt: one list for the parser, the README and the hints.
 
-use super::{Action, AuthType, AzureCloud, OnPartialSuccess, OnTimeout, SecretScan};
+use super::{Action, AuthType, AzureCloud, OnDrift, OnPartialSuccess, OnTimeout, Prune, SecretScan};
+use crate::access::Level;
 
 /// A closed set of values that a variable can have.
 pub(super) trait Spelled: Copy + 'static {
@@ -35,7 +36,10 @@ spelled! {
     AuthType: BitbucketOidc "bitbucket-oidc", EnvOidc "env-oidc", FileOidc "file-oidc", OauthM2m "oauth-m2m",
         AzureClientSecret "azure-client-secret", Pat "pat";
     AzureCloud: Public "public", UsGovernment "usgovernment", China "china";
-    Action: Deploy "deploy", Run "run";
+    Action: Deploy "deploy", Plan "plan", Run "run", Destroy "destroy";
+    Prune: None "none", Files "files", All "all", Force "force";
+    OnDrift: Backup "backup", Fail "fail", Overwrite "overwrite";
+    Level: Read "CAN_READ", Run "CAN_RUN", Edit "CAN_EDIT", Manage "CAN_MANAGE";
     SecretScan: Warn "warn", Fail "fail", Off "off";
     OnTimeout: Leave "leave", Cancel "cancel";
     OnPartialSuccess: Fail "fail", Accept "accept";

@@ -1,4 +1,4 @@
-//! `LOCAL_PATH` and `OUTPUT_DIR`: folders of the clone.
+//! `LOCAL_PATH`, `OUTPUT_DIR` and `PLAN`: folders and a file of the clone.
 
 use super::echo::{Echo, escape};
 use super::near_miss::closest;
@@ -71,6 +71,37 @@ pub(super) fn local(text: &str, place: &Place, echo: Echo<'_>) -> Result<PathBuf
         return Err(wrong("is a link that leads out of the clone").hint("name a folder of the repository"));
     }
     Ok(path)
+}
+
+/// Reads `LOCAL_PATH` where only its name counts: it may be gone from the clone.
+pub(super) fn named(text: &str, place: &Place, echo: Echo<'_>) -> Result<PathBuf, Problem> {
+    place.inside(text, echo, Code::NoSuchFolder)
+}
+
+/// Reads `PLAN`: an existing file of the clone.
+pub(super) fn plan(text: &str, place: &Place, echo: Echo<'_>) -> Result<PathBuf, Problem> {
+    let path = place.inside(text, echo, Code::InvalidValue)?;
+    let wrong = |what: &str| Problem::new(Code::InvalidValue, format!("{} {what}", echo.show(text)));
+    if path.is_dir() {
+        return Err(wrong("is a folder, not a file").hint("name the file `plan.json` in it"));
+    }
+    if !path.is_file() {
+        return Err(wrong("is not there").hint(
+            "make it by a step with `ACTION: plan`, and hand it over as one of that step's `artifacts:`; the path is \
+             relative to the step's working directory",
+        ));
+    }
+    if leads_out(&path, place) {
+        return Err(wrong("is a link that leads out of the clone").hint("name a file of the clone"));
+    }
+    Ok(path)
+}
+
+/// A folder of the clone as it is named from the clone's root.
+pub(super) fn from_root(path: &Path, place: &Place) -> String {
+    let parts = path.strip_prefix(&place.clone_root).unwrap_or(path).components();
+    let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy()).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 /// Reads `OUTPUT_DIR`: a folder of the clone, there or not, that does not hold what is deployed.
@@ -183,6 +214,30 @@ mod tests {
             let problem = read(text).unwrap_err();
             assert_eq!((problem.message.as_str(), problem.hint.as_deref()), (message, Some(hint)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_plan_is_a_file_and_a_name_needs_nothing_there() {
+        let (_folder, place) = clone();
+        let root = &place.clone_root;
+        let read = |text: &str| plan(text, &place, Echo::new(text, &[])).map_err(|problem| problem.message);
+        assert_eq!(read("./README.md"), Ok(root.join("README.md")));
+        for (text, message) in [
+            ("notebooks", "`notebooks` is a folder, not a file"),
+            ("plan.json", "`plan.json` is not there"),
+            ("../plan.json", "`../plan.json` is outside the clone"),
+            (".git/HEAD", "`.git/HEAD` is in Git's own folder"),
+        ] {
+            assert_eq!(read(text), Err(message.to_owned()), "{text}");
+        }
+        std::fs::write(root.join("../elsewhere/plan.json"), "").unwrap();
+        assert_eq!(read("out/plan.json"), Err("`out/plan.json` is a link that leads out of the clone".to_owned()));
+
+        for (text, name) in [(".", "."), ("notebooks/", "notebooks"), ("gone/./etl", "gone/etl"), ("a/..", ".")] {
+            let path = named(text, &place, Echo::new(text, &[])).unwrap();
+            assert_eq!(from_root(&path, &place), name, "{text}");
+        }
+        assert!(named("..", &place, Echo::new("..", &[])).is_err());
     }
 
     #[test]

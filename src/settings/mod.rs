@@ -11,8 +11,10 @@ mod login;
 mod near_miss;
 mod parse;
 mod path;
+mod permissions;
 mod proxy;
 mod raw;
+mod reach;
 mod reader;
 mod target;
 mod token;
@@ -24,6 +26,7 @@ pub use path::WorkspacePath;
 pub use trust::{AzureCloud, Cloud, TrustedHosts, is_account_console};
 pub use variables::{Fallback, Kind, Need, Split, VARIABLES, Variable};
 
+use crate::access::Grant;
 use crate::pipeline::{Environment, Pipeline};
 use crate::problem::Problem;
 use crate::secrets::Secret;
@@ -54,9 +57,20 @@ pub struct Settings {
     pub target: Option<String>,
     /// Where the tree goes; `None` means `/Workspace/Users/<me>/<repository>/<target>`.
     pub workspace_path: Option<WorkspacePath>,
+    /// `LOCAL_PATH` from the clone's root, `.` for the root itself: a part of what a target is known by, also where it is
+    /// destroyed and the folder is no longer there. `None` where no files are deployed and nothing is destroyed.
+    pub local_path: Option<String>,
     /// What is deployed and how; `None` when there are no files to deploy.
     pub files: Option<Files>,
-    /// What is run, in this order.
+    /// What becomes of what an earlier deploy put there.
+    pub prune: Prune,
+    /// What becomes of an edit in the workspace.
+    pub on_drift: OnDrift,
+    /// Who shall be able to do what with the deployed folder, in the order it was written; each principal once.
+    pub permissions: Vec<Grant>,
+    /// The file of the plan that a deploy is held to; absolute.
+    pub plan: Option<PathBuf>,
+    /// What is run, in this order; nothing where `action` neither deploys nor runs.
     pub run: Vec<String>,
     /// Parameters of the runs, in the order they were written; names are unique.
     pub params: Vec<(String, String)>,
@@ -83,8 +97,36 @@ pub struct Settings {
 pub enum Action {
     /// Deploy, then run.
     Deploy,
+    /// Tell what a deploy would do, and change nothing.
+    Plan,
     /// Run, and deploy nothing.
     Run,
+    /// Remove what was deployed.
+    Destroy,
+}
+
+/// What becomes of objects that an earlier deploy of this target put there and that the local tree no longer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prune {
+    /// They stay.
+    None,
+    /// They are deleted.
+    Files,
+    /// They are deleted, and jobs too once jobs are deployed.
+    All,
+    /// They are deleted, however many they are.
+    Force,
+}
+
+/// What becomes of an edit that somebody made in the workspace since the last deploy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDrift {
+    /// It is copied first.
+    Backup,
+    /// Nothing is changed at all.
+    Fail,
+    /// It is lost.
+    Overwrite,
 }
 
 /// The way to log in that was chosen, and why.

@@ -7,8 +7,10 @@ use super::folder::{self, Place};
 use super::host::{Address, account_console, host, is_workspace_id};
 use super::login::{Sources, login};
 use super::near_miss;
+use super::permissions::permissions;
 use super::proxy::{proxy, useless_proxies};
 use super::raw;
+use super::reach::Reach;
 use super::reader::{Broken, Read, Reader};
 use super::target;
 use super::token::is_uuid;
@@ -70,6 +72,9 @@ fn settings(
     let include = reader.patterns(raw.include());
     let exclude = reader.patterns(raw.exclude());
     let secret_scan = reader.choice(raw.secret_scan());
+    let (prune, on_drift) = (reader.choice(raw.prune()), reader.choice(raw.on_drift()));
+    let permissions = reader.parsed(raw.permissions(), permissions);
+    let plan = plan(reader, raw.plan(), action, local.as_ref().is_ok_and(Option::is_some), &place);
     let run = reader.names(raw.run());
     let params = reader.map(raw.params());
     let run_cluster_id = reader.parsed(raw.run_cluster_id(), cluster_id);
@@ -79,6 +84,9 @@ fn settings(
     let on_partial_success = reader.choice(raw.on_partial_success());
     let show_output = reader.boolean(raw.show_output());
     let deployed = local.as_ref().ok().and_then(|local| local.as_ref().map(|(path, _)| path.clone()));
+    let local_path = deployed.as_deref().map(|path| folder::from_root(path, &place));
+    // What is destroyed may hold the pipe's own files, since nothing of it is read.
+    let deployed = deployed.filter(|_| action != Ok(Action::Destroy));
     let output_dir =
         reader.or_default(raw.output_dir(), |text, echo| folder::output(text, &place, deployed.as_deref(), echo));
     let debug = reader.boolean(raw.debug());
@@ -95,12 +103,12 @@ fn settings(
     }
     if let (Ok(action), Ok(run), Ok(local)) = (action, &run, &local) {
         something_to_do(reader, raw, action, !run.is_empty(), local.is_some());
-        if action == Action::Run || local.is_none() {
+        let (deploys, runs) = (local.is_some(), matches!(action, Action::Deploy | Action::Run));
+        if runs && (action == Action::Run || !deploys) {
             relative_notebooks(reader, raw, run, matches!((&target, &workspace_path), (Ok(None), Ok(None))));
         }
-        if local.is_none() && action == Action::Deploy {
-            without_effect(reader, raw.include(), "LOCAL_PATH");
-            without_effect(reader, raw.exclude(), "LOCAL_PATH");
+        if let (Ok(prune), Ok(on_drift)) = (prune, on_drift) {
+            Reach { action, has_files: deploys, prune, on_drift }.judge(reader, raw);
         }
     }
     if let Ok(run) = &run {
@@ -110,8 +118,10 @@ fn settings(
         waiting_only(reader, raw, on_timeout, show_output);
     }
 
+    let action = action?;
     let files = match local? {
         None => None,
+        Some(_) if action == Action::Destroy => None,
         Some((local, shown)) => Some(Files {
             local,
             shown,
@@ -122,7 +132,7 @@ fn settings(
         }),
     };
     Ok(Settings {
-        action: action?,
+        action,
         host: host?,
         login: login?,
         trusted: trusted?,
@@ -132,8 +142,13 @@ fn settings(
         proxy: proxy?,
         target: target?,
         workspace_path: workspace_path?,
+        local_path,
         files,
-        run: run?,
+        prune: prune?,
+        on_drift: on_drift?,
+        permissions: permissions?.unwrap_or_default(),
+        plan: plan?,
+        run: run.map(|run| if matches!(action, Action::Deploy | Action::Run) { run } else { Vec::new() })?,
         params: params?,
         run_cluster_id: run_cluster_id?,
         wait: wait?,
@@ -223,8 +238,8 @@ pub(super) fn missing<T>(reader: &mut Reader<'_>, given: Given<'_>) -> Read<T> {
     reader.fail(given, problem)
 }
 
-/// The folder to deploy and how the user wrote it. Only a deploy looks for it: the step that runs what another one has
-/// deployed may have no clone.
+/// The folder to deploy and how the user wrote it. Only a deploy and its plan look for it: the step that runs what another
+/// one has deployed may have no clone, and what is destroyed may be gone from it.
 fn local(
     reader: &mut Reader<'_>,
     given: Given<'_>,
@@ -235,8 +250,25 @@ fn local(
     if action == Ok(Action::Run) {
         return Ok(None);
     }
-    let path = reader.parsed(given, |text, echo| folder::local(text, place, echo))?;
+    let path = reader.parsed(given, |text, echo| match action {
+        Ok(Action::Destroy) => folder::named(text, place, echo),
+        _ => folder::local(text, place, echo),
+    })?;
     Ok(path.map(|path| (path, text.to_owned())))
+}
+
+/// The plan that a deploy is held to. Only a deploy of files looks for it.
+fn plan(
+    reader: &mut Reader<'_>,
+    given: Given<'_>,
+    action: Read<Action>,
+    has_files: bool,
+    place: &Place,
+) -> Read<Option<PathBuf>> {
+    if action != Ok(Action::Deploy) || !has_files {
+        return reader.text(given).map(|_| None);
+    }
+    reader.parsed(given, |text, echo| folder::plan(text, place, echo))
 }
 
 /// The shape is that of every cluster id in the documentation: `MMDD-HHMMSS-` and letters or digits.
@@ -290,6 +322,17 @@ fn something_to_do(reader: &mut Reader<'_>, raw: &RawVariables, action: Action, 
                 "set `LOCAL_PATH` to deploy files, `RUN` to run jobs or notebooks, or both",
             ),
         ),
+        Action::Plan if !deploys => reader.fail(
+            raw.local_path(),
+            problem("not set, and `ACTION` is `plan`", "name the folder whose deploy is to be planned"),
+        ),
+        Action::Destroy if !deploys => reader.fail(
+            raw.local_path(),
+            problem(
+                "not set, and `ACTION` is `destroy`: a target is known by what was deployed to it",
+                "set it as in the step that deployed; the folder need not be there any longer",
+            ),
+        ),
         _ => Ok(()),
     };
 }
@@ -314,14 +357,6 @@ fn runs_only(reader: &mut Reader<'_>, raw: &RawVariables, run: &[String], has_pa
     {
         let message = "has no effect: `RUN` names no notebook by its path, and a job has a cluster of its own";
         reader.warn(raw.run_cluster_id(), Problem::new(Code::NoEffect, message).hint("leave it out"));
-    }
-}
-
-fn without_effect(reader: &mut Reader<'_>, given: Given<'_>, other: &str) {
-    if given.value.is_some() {
-        let message = format!("has no effect without `{other}`");
-        let hint = format!("set `{other}`, or leave it out");
-        reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
 }
 

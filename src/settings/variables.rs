@@ -2,7 +2,7 @@
 //! come from or are tested against. A new variable is one entry here.
 
 use super::choices::Spelled;
-use super::{Action, AuthType, AzureCloud, OnPartialSuccess, OnTimeout, SecretScan};
+use super::{Action, AuthType, AzureCloud, OnDrift, OnPartialSuccess, OnTimeout, Prune, SecretScan};
 use serde::Deserialize;
 
 /// What a user may set.
@@ -72,6 +72,8 @@ pub enum Kind {
     WorkspacePath,
     /// A folder of the clone, relative to the working directory.
     Folder,
+    /// A file of the clone, relative to the working directory.
+    File,
 }
 
 /// What separates the items of a list that is written as plain text.
@@ -219,8 +221,18 @@ variables! {
              folder.";
         exclude "EXCLUDE" Kind::List(Split::LinesOrCommas), Optional, Fallback::Nothing,
             "Globs of files that are not deployed, as in `INCLUDE`.";
+        prune "PRUNE" Kind::Choice(Prune::NAMES), Optional, Fallback::Value("files"),
+            "What becomes of what an earlier deploy put there and the repository no longer holds: it stays (`none`), it is \
+             deleted unless that is most of the target (`files`, and `all` likewise), or it is deleted in any case (`force`).";
+        on_drift "ON_DRIFT" Kind::Choice(OnDrift::NAMES), Optional, Fallback::Value("backup"),
+            "What becomes of an edit that somebody made in the workspace since the last deploy: it is copied first \
+             (`backup`), nothing is changed (`fail`), or it is lost (`overwrite`).";
         secret_scan "SECRET_SCAN" Kind::Choice(SecretScan::NAMES), Optional, Fallback::Value("warn"),
             "What happens when something in a file looks like a token.";
+        permissions "PERMISSIONS" Kind::Map, Optional, Fallback::Nothing,
+            "Who may do what with the deployed folder, as a JSON object or as `principal=level`, one a line: a user by e-mail \
+             address, a service principal by application id, else a group; levels are `CAN_READ`, `CAN_RUN`, `CAN_EDIT` and \
+             `CAN_MANAGE`, and nothing is ever revoked.";
     }
     "Runs" {
         run "RUN" Kind::List(Split::Lines), Optional, Fallback::Nothing,
@@ -249,7 +261,11 @@ variables! {
     }
     "Control" {
         action "ACTION" Kind::Choice(Action::NAMES), Optional, Fallback::Value("deploy"),
-            "How far the pipe goes: `deploy` deploys the files, then runs; `run` only runs.";
+            "How far the pipe goes: `deploy` deploys the files, then runs; `plan` tells what a deploy would do; `run` only \
+             runs; `destroy` removes what was deployed.";
+        plan "PLAN" Kind::File, Optional, Fallback::Nothing,
+            "File of the clone that a step with `ACTION: plan` wrote, relative to the step's working directory: a deploy stops \
+             unless its plan is still that one.";
         debug "DEBUG" Kind::Boolean, Optional, Fallback::Value("false"),
             "Turn on extra debug information.";
     }
@@ -262,10 +278,7 @@ pub(super) fn find(name: &str) -> Option<&'static Variable> {
 
 /// Names that later versions give a meaning: they are not misspelt, but they have no effect yet.
 pub(super) const LATER: &[&str] = &[
-    "PRUNE",
-    "ON_DRIFT",
     "RELEASES",
-    "PERMISSIONS",
     "GIT_FOLDER",
     "GIT_TOKEN",
     "GIT_EMAIL",
@@ -275,7 +288,6 @@ pub(super) const LATER: &[&str] = &[
     "UNSUPPORTED",
     "ADOPT",
     "ON_RERUN",
-    "PLAN",
 ];
 
 /// Variables that hold a secret although this version has no use for them: they may be in the environment, and so in a

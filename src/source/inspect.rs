@@ -2,7 +2,8 @@
 
 use super::notebook::{self, FirstLine, Named};
 use super::walk::Candidate;
-use super::{Kind, LocalFile, jupyter};
+use super::{Kind, LocalFile, fingerprint, jupyter};
+use crate::digest::{Digest, Hasher};
 use crate::problem::{Code, Problem};
 use crate::secrets::scan::{Finding, Found, Scanner};
 use crate::settings::SecretScan;
@@ -36,7 +37,7 @@ impl Inspector {
     /// What `candidate` becomes; `None` if it cannot be deployed, which is a problem by then.
     pub(super) fn inspect(&mut self, candidate: Candidate) -> Option<LocalFile> {
         match self.look_into(&candidate) {
-            Ok(kind) => Some(local_file(candidate, kind?)),
+            Ok(content) => Some(local_file(candidate, content?)),
             Err(e) => {
                 self.problems.push(unreadable(&candidate.relative, &e));
                 None
@@ -44,7 +45,7 @@ impl Inspector {
         }
     }
 
-    fn look_into(&mut self, candidate: &Candidate) -> io::Result<Option<Kind>> {
+    fn look_into(&mut self, candidate: &Candidate) -> io::Result<Option<Content>> {
         let Candidate { path, relative, size } = candidate;
         let mut file = File::open(path)?;
         let mut head = Vec::with_capacity(notebook::HEAD);
@@ -58,11 +59,15 @@ impl Inspector {
             return Ok(None);
         }
         let kind = match notebook::by_name(name(relative)) {
-            Named::Jupyter if *size <= NOTEBOOK_LIMIT => return self.look_into_jupyter(relative, head, file),
-            Named::Jupyter => return Ok(self.too_large_a_notebook(relative, *size)),
+            Named::Jupyter if *size <= NOTEBOOK_LIMIT => return self.look_into_jupyter(candidate, head, file),
+            Named::Jupyter => {
+                self.too_large_a_notebook(relative, *size);
+                return Ok(None);
+            }
             Named::Source { language, header } => match notebook::first_line(&head, header) {
                 FirstLine::Notebook if *size > NOTEBOOK_LIMIT => {
-                    return Ok(self.too_large_a_notebook(relative, *size));
+                    self.too_large_a_notebook(relative, *size);
+                    return Ok(None);
                 }
                 FirstLine::Notebook => Kind::SourceNotebook(language),
                 FirstLine::Nearly => {
@@ -85,20 +90,37 @@ impl Inspector {
             );
             return Ok(None);
         }
-        if self.scanner.looks_for_something() {
-            let findings = self.scanner.scan(head.chain(file))?;
-            self.report(relative, &findings);
+        if kind == Kind::File || *size > NOTEBOOK_LIMIT {
+            return Ok(Some(self.stream(relative, kind, head.chain(file))?));
         }
-        Ok(Some(kind))
+        let content = whole(head, file, *size)?;
+        let findings = self.scanner.scan(content.as_slice())?;
+        self.report(relative, &findings);
+        Ok(Some(Content::of(kind, &content)))
     }
 
-    fn look_into_jupyter(&mut self, relative: &str, head: Vec<u8>, file: File) -> io::Result<Option<Kind>> {
-        let mut content = head;
-        file.take(NOTEBOOK_LIMIT).read_to_end(&mut content)?;
+    /// Reads what may be large, in bounded memory. A dashboard that is too large to be exported is never compared with an
+    /// export, so that its bytes may stand for it.
+    fn stream(&mut self, relative: &str, kind: Kind, content: impl Read) -> io::Result<Content> {
+        let mut content = Hashing { inner: content, hasher: Hasher::new(), size: 0 };
+        if self.scanner.looks_for_something() {
+            let findings = self.scanner.scan(&mut content)?;
+            self.report(relative, &findings);
+        }
+        // The scan stops where it has found enough.
+        let mut rest = [0; 8 * 1024];
+        while content.read(&mut rest)? > 0 {}
+        let digest = content.hasher.finish();
+        Ok(Content { kind, size: content.size, digest, fingerprint: digest })
+    }
+
+    fn look_into_jupyter(&mut self, candidate: &Candidate, head: Vec<u8>, file: File) -> io::Result<Option<Content>> {
+        let Candidate { relative, size, .. } = candidate;
+        let content = whole(head, file, *size)?;
         let findings = self.scanner.scan(content.as_slice())?;
         self.report(relative, &findings);
         match jupyter::language(&content) {
-            Ok(language) => Ok(Some(Kind::JupyterNotebook(language))),
+            Ok(language) => Ok(Some(Content::of(Kind::JupyterNotebook(language), &content))),
             Err(what) => {
                 self.problems.push(
                     Problem::new(Code::InvalidNotebook, format!("the file is not a Jupyter notebook: {what}"))
@@ -110,7 +132,7 @@ impl Inspector {
         }
     }
 
-    fn too_large_a_notebook(&mut self, relative: &str, size: u64) -> Option<Kind> {
+    fn too_large_a_notebook(&mut self, relative: &str, size: u64) {
         self.problems.push(
             Problem::new(
                 Code::NotebookTooLarge,
@@ -119,7 +141,6 @@ impl Inspector {
             .at(relative)
             .hint("clear its outputs, split it, or leave it out by `EXCLUDE`"),
         );
-        None
     }
 
     fn report(&mut self, relative: &str, findings: &[Finding]) {
@@ -151,15 +172,58 @@ impl Inspector {
     }
 }
 
-fn local_file(candidate: Candidate, kind: Kind) -> LocalFile {
-    let Candidate { path, relative, size } = candidate;
+/// What a file was found to hold.
+struct Content {
+    kind: Kind,
+    /// What was read, in bytes: what is announced when it is sent must be what the digest is of.
+    size: u64,
+    digest: Digest,
+    fingerprint: Digest,
+}
+
+impl Content {
+    fn of(kind: Kind, content: &[u8]) -> Content {
+        let digest = Digest::of(content);
+        let fingerprint = fingerprint(kind, content).unwrap_or(digest);
+        Content { kind, size: content.len() as u64, digest, fingerprint }
+    }
+}
+
+/// A file of about this size whose start was read already, up to the limit of a notebook.
+fn whole(head: Vec<u8>, file: File, size: u64) -> io::Result<Vec<u8>> {
+    let mut content = head;
+    // One more, so that the end is seen without asking for more memory.
+    content.reserve_exact((size.min(NOTEBOOK_LIMIT) as usize + 1).saturating_sub(content.len()));
+    file.take(NOTEBOOK_LIMIT).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Hashes what is read through it.
+struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        self.size += count as u64;
+        Ok(count)
+    }
+}
+
+fn local_file(candidate: Candidate, content: Content) -> LocalFile {
+    let Candidate { path, relative, size: _ } = candidate;
+    let Content { kind, size, digest, fingerprint } = content;
     let remote = match kind {
         Kind::SourceNotebook(_) | Kind::JupyterNotebook(_) => {
             relative.strip_suffix(notebook::extension(name(&relative))).unwrap_or(&relative).to_owned()
         }
         Kind::Dashboard | Kind::File => relative.clone(),
     };
-    LocalFile { path, relative, remote, kind, size }
+    LocalFile { path, relative, remote, kind, size, digest, fingerprint }
 }
 
 fn name(path: &str) -> &str {

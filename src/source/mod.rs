@@ -3,6 +3,7 @@
 //! Everything that can be wrong with it is found before anything is changed, and told at once.
 
 mod checks;
+mod fingerprint;
 mod ignore_rules;
 mod inspect;
 mod jupyter;
@@ -11,6 +12,9 @@ mod notebook;
 mod patterns;
 mod walk;
 
+pub use fingerprint::fingerprint;
+
+use crate::digest::Digest;
 use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
 use crate::secrets::scan::Scanner;
@@ -56,6 +60,10 @@ pub struct LocalFile {
     pub kind: Kind,
     /// Its size in bytes.
     pub size: u64,
+    /// The digest of its bytes: of what is sent.
+    pub digest: Digest,
+    /// The digest of its content as [`fingerprint`] compares it with an export. A plain file's is its `digest`.
+    pub fingerprint: Digest,
 }
 
 /// What was found below `LOCAL_PATH`.
@@ -81,10 +89,11 @@ pub struct Unusable {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads the tree below `files.local`: walks it, tells notebooks from files, and looks for what would go wrong later.
+/// Reads the tree below `files.local`: walks it, tells notebooks from files, takes digests, and looks for what would go
+/// wrong later. Each file is read once.
 ///
 /// `output_dir` is absolute and never deployed, `secrets` are the live ones of this step. Blocks, so call it where that
-/// is allowed; memory stays below a notebook's limit (10 MiB) and a few hundred bytes a file, whatever the tree holds.
+/// is allowed; memory stays below twice a notebook's limit (10 MiB) and a few hundred bytes a file, whatever the tree holds.
 pub fn read(files: &Files, output_dir: &Path, secrets: &[Secret]) -> Result<LocalTree, Unusable> {
     let walk::Walked { candidates, mut ignored, mut problems, mut warnings } = walk::walk(files, output_dir)
         .map_err(|problems| Unusable { problems, ignored: Vec::new(), warnings: Vec::new() })?;

@@ -43,14 +43,33 @@ pub(super) fn by_name(name: &str) -> Named {
     if name.ends_with(".designer.ipynb") {
         return Named::Other;
     }
-    let source = |language, header| Named::Source { language, header };
+    let source = |language| Named::Source { language, header: header(language) };
     match extension(&name) {
-        ".py" => source(Language::Python, "# Databricks notebook source"),
-        ".r" => source(Language::R, "# Databricks notebook source"),
-        ".scala" => source(Language::Scala, "// Databricks notebook source"),
-        ".sql" => source(Language::Sql, "-- Databricks notebook source"),
+        ".py" => source(Language::Python),
+        ".r" => source(Language::R),
+        ".scala" => source(Language::Scala),
+        ".sql" => source(Language::Sql),
         ".ipynb" => Named::Jupyter,
         _ => Named::Other,
+    }
+}
+
+/// The first line of a source notebook, without its end.
+pub(super) fn header(language: Language) -> &'static str {
+    match language {
+        Language::Python | Language::R => "# Databricks notebook source",
+        Language::Scala => "// Databricks notebook source",
+        Language::Sql => "-- Databricks notebook source",
+    }
+}
+
+/// The language in Jupyter's word.
+pub(super) fn word(language: Language) -> &'static str {
+    match language {
+        Language::Python => "python",
+        Language::R => "r",
+        Language::Scala => "scala",
+        Language::Sql => "sql",
     }
 }
 

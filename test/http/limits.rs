@@ -1,6 +1,7 @@
 //! How much is sent at the same time, and what a 429 does to the others.
 
 use super::script::*;
+use databricks_deploy::digest::Digest;
 use databricks_deploy::http::{Body, Cause, Class, Failure, Part, PartContent, Repeat};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ fn of_class(class: Class) -> databricks_deploy::http::Call {
 
 #[tokio::test(start_paused = true)]
 async fn no_class_exceeds_its_window_and_none_waits_for_another() {
-    let classes = [(Class::Import, 24), (Class::Jobs, 8), (Class::Runs, 8), (Class::Control, 8)];
+    let classes = [(Class::Import, 24), (Class::Look, 24), (Class::Jobs, 8), (Class::Runs, 8), (Class::Control, 8)];
     for (class, window) in classes {
         let script = Script::new(|_| Play::After(SECOND, Box::new(status(200))));
         let client = client(&script);
@@ -192,7 +193,8 @@ async fn uploads_in_memory_are_bounded_and_streamed_ones_hardly_count() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.bin");
     std::fs::File::create(&path).unwrap().set_len(10 * MEBI as u64).unwrap();
-    let file = PartContent::File { path, length: 10 * MEBI as u64 };
+    let digest = Digest::of(&vec![0; 10 * MEBI]);
+    let file = PartContent::File { path, length: 10 * MEBI as u64, digest };
     for (content, at_once) in [
         (PartContent::Bytes(vec![0; 10 * MEBI].into()), 3),
         (PartContent::Bytes(vec![0; 15 * MEBI].into()), 2),

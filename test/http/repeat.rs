@@ -1,6 +1,7 @@
 //! What is sent again, and what never is.
 
 use super::script::*;
+use databricks_deploy::digest::Digest;
 use databricks_deploy::http::{Body, Cause, Failure, Part, PartContent, Repeat, Verdict, WireError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -118,7 +119,7 @@ async fn requests_are_whole_and_built_anew_for_each_attempt() {
     call.body = Body::Multipart(vec![
         Part { name: "path", content: PartContent::Text("/Workspace/x".into()) },
         Part { name: "content", content: PartContent::Bytes("bytes".into()) },
-        Part { name: "file", content: PartContent::File { path, length: 200_000 } },
+        Part { name: "file", content: PartContent::File { path, length: 200_000, digest: Digest::of(&[7; 200_000]) } },
     ]);
     assert_eq!(client(&script).send(&call, classify).await.unwrap().attempts, 3);
 

@@ -2,6 +2,7 @@
 
 use super::script::{Signer, call, classify, options};
 use databricks_deploy::databricks::error::Error;
+use databricks_deploy::digest::{Digest, Hasher};
 use databricks_deploy::http::{
     Answer, Body, Call, Cause, Client, Failure, Network, NetworkOptions, Options, Part, PartContent, Proxy,
     ProxyTrouble, Repeat,
@@ -244,8 +245,8 @@ async fn a_page_is_no_answer_of_databricks_and_a_redirect_is_not_followed() {
     assert_eq!(client.stats().requests, 1);
 }
 
-fn upload(path: &Path, length: u64) -> Call {
-    let content = PartContent::File { path: path.to_owned(), length };
+fn upload(path: &Path, length: u64, digest: Digest) -> Call {
+    let content = PartContent::File { path: path.to_owned(), length, digest };
     let mut call = call(Repeat::LookFirst);
     call.body = Body::Multipart(vec![Part { name: "content", content }]);
     call
@@ -271,7 +272,7 @@ async fn a_file_is_streamed_with_its_length_in_the_head() {
         }
     })
     .await;
-    send(&client(address), &upload(&path, data.len() as u64)).await.unwrap();
+    send(&client(address), &upload(&path, data.len() as u64, Digest::of(&data))).await.unwrap();
     let body = received.lock().unwrap().clone();
     let start = body.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     assert!(body[start..].starts_with(&data));
@@ -280,9 +281,10 @@ async fn a_file_is_streamed_with_its_length_in_the_head() {
 
 type Change = fn(&std::fs::File);
 
-/// Sends a file of 64 MiB, more than sockets buffer, to a server that changes it once it has seen the head.
+const LENGTH: u64 = 64 * 1024 * 1024;
+
+/// Sends a file of 64 MiB of zeros, more than sockets buffer, to a server that changes it once it has seen the head.
 async fn upload_of_changing_file(change: Change) -> (Failure, bool) {
-    const LENGTH: u64 = 64 * 1024 * 1024;
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("data.bin");
     std::fs::File::create(&path).unwrap().set_len(LENGTH).unwrap();
@@ -292,7 +294,7 @@ async fn upload_of_changing_file(change: Change) -> (Failure, bool) {
         let (file, tell) = (file.clone(), tell.clone());
         async move {
             let head = head(&mut connection).await.unwrap();
-            change(&std::fs::File::options().append(true).open(file).unwrap());
+            change(&std::fs::File::options().write(true).open(file).unwrap());
             let expected = length(&head);
             let mut taken = 0;
             let mut piece = vec![0; 0x10_0000];
@@ -307,16 +309,23 @@ async fn upload_of_changing_file(change: Change) -> (Failure, bool) {
     })
     .await;
     let mut complete = complete;
-    let end = send(&client(address), &upload(&path, LENGTH)).await.unwrap_err();
+    let end = send(&client(address), &upload(&path, LENGTH, zeros())).await.unwrap_err();
     (end, complete.recv().await.unwrap())
+}
+
+fn zeros() -> Digest {
+    let mut hasher = Hasher::new();
+    (0..LENGTH / 4096).for_each(|_| hasher.update(&[0; 4096]));
+    hasher.finish()
 }
 
 #[tokio::test]
 async fn a_file_that_changes_while_it_is_sent_is_named_as_the_cause() {
-    use std::io::Write;
-    let changes: [(Change, &str); 2] = [
+    use std::os::unix::fs::FileExt;
+    let changes: [(Change, &str); 3] = [
         (|file| file.set_len(50_000_000).unwrap(), "it had 67108864 bytes, and now has 50000000"),
-        (|mut file| file.write_all(b"more").unwrap(), "it had 67108864 bytes, and now has more"),
+        (|file| file.write_all_at(b"more", LENGTH).unwrap(), "it had 67108864 bytes, and now has more"),
+        (|file| file.write_all_at(b"else", LENGTH - 4).unwrap(), "it no longer holds what was looked at"),
     ];
     for (change, words) in changes {
         let (end, complete) = upload_of_changing_file(change).await;
@@ -331,16 +340,29 @@ async fn a_file_that_is_not_what_it_was_is_not_sent() {
     let (address, connections) = fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.bin");
-    let end = send(&client(address), &upload(&path, 3)).await.unwrap_err();
+    let end = send(&client(address), &upload(&path, 3, Digest::of(b"two"))).await.unwrap_err();
     assert!(end.to_string().contains("data.bin`: No such file"), "{end}");
     std::fs::write(&path, "four").unwrap();
     let client = client(address);
-    let end = send(&client, &upload(&path, 3)).await.unwrap_err();
+    let end = send(&client, &upload(&path, 3, Digest::of(b"two"))).await.unwrap_err();
     assert_eq!(client.stats().requests, 0);
     assert!(matches!(&end, Failure::Fatal { cause: Cause::LocalFile(_), .. }), "{end:?}");
     assert!(end.to_string().contains("it had 3 bytes, and now has 4"), "{end}");
     assert_eq!(Error::from(end).problem().code, Code::Unreadable);
     assert_eq!(connections.load(SeqCst), 0);
+}
+
+/// Seen at the end of what was read, before the request is whole.
+#[tokio::test]
+async fn a_file_of_the_same_length_that_is_not_what_it_was_is_no_whole_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.bin");
+    std::fs::write(&path, "new").unwrap();
+    let (address, _) = fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+    let end = send(&client(address), &upload(&path, 3, Digest::of(b"old"))).await.unwrap_err();
+    assert!(matches!(&end, Failure::Fatal { cause: Cause::LocalFile(_), .. }), "{end:?}");
+    assert!(end.to_string().contains("data.bin` changed while it was deployed: it no longer holds"), "{end}");
+    send(&client(address), &upload(&path, 3, Digest::of(b"new"))).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ import pytest
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.core import Config
 from databricks.sdk.service import jobs, workspace
-from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language, ObjectType
+from databricks.sdk.service.workspace import (
+    ExportFormat, ImportFormat, Language, ObjectType, WorkspaceObjectAccessControlRequest, WorkspaceObjectPermissionLevel,
+)
 
 HOME = "/Workspace/Users/ci@example.com"
 
@@ -222,13 +224,13 @@ def test_a_format_that_the_sandbox_does_not_know_is_refused_loudly(w, folder, fo
 def test_export(w, folder):
     w.workspace.upload(f"{folder}/n", b"print(1)\n", format=ImportFormat.SOURCE, language=Language.PYTHON)
     answer = w.workspace.export(f"{folder}/n", format=ExportFormat.SOURCE)
-    assert base64.b64decode(answer.content) == b"# Databricks notebook source\nprint(1)\n"
+    assert base64.b64decode(answer.content) == b"# Databricks notebook source\nprint(1)"
     assert answer.file_type == "py"
     answer = w.workspace.export(f"{folder}/n", format=ExportFormat.JUPYTER)
     notebook = json.loads(base64.b64decode(answer.content))
     assert ["".join(cell["source"]) for cell in notebook["cells"]] == ["print(1)"]
     direct = w.workspace.download(f"{folder}/n").read()
-    assert direct == b"# Databricks notebook source\nprint(1)\n"
+    assert direct == b"# Databricks notebook source\nprint(1)"
 
 
 def test_overwrite_keeps_the_object(w, folder):
@@ -241,6 +243,24 @@ def test_overwrite_keeps_the_object(w, folder):
         upload(b"2")
     assert upload(b"2", overwrite=True) == first
     assert w.workspace.download(f"{folder}/f.txt").read() == b"2"
+
+
+def test_rights_on_a_folder(w, folder):
+    number = str(w.workspace.get_status(folder).object_id)
+    viewer = WorkspaceObjectAccessControlRequest(
+        user_name="viewer@example.com", permission_level=WorkspaceObjectPermissionLevel.CAN_RUN)
+    given = w.workspace.update_permissions("directories", number, access_control_list=[viewer])
+    told = w.workspace.get_permissions("directories", number)
+    assert told.as_dict() == given.as_dict() and told.object_type == "directory"
+    rights = {entry.user_name or entry.group_name: entry.all_permissions for entry in told.access_control_list}
+    assert rights["viewer@example.com"][0].permission_level == WorkspaceObjectPermissionLevel.CAN_RUN
+    assert rights["admins"][0].inherited and rights["admins"][0].inherited_from_object
+    w.workspace.set_permissions("directories", number, access_control_list=[])
+    left = w.workspace.get_permissions("directories", number).access_control_list
+    assert all(right.inherited for entry in left for right in entry.all_permissions)
+    viewer.user_name = "nobody@example.com"
+    with pytest.raises(errors.NotFound, match="does not exist"):
+        w.workspace.update_permissions("directories", number, access_control_list=[viewer])
 
 
 def test_delete(w, folder):

@@ -2,7 +2,8 @@
 
 use super::{CONNECTION, Clone, rendered};
 use crate::support::assert_golden_text;
-use databricks_deploy::settings::{Action, OnPartialSuccess, OnTimeout, SecretScan, Settings};
+use databricks_deploy::access::{Grant, Level, Principal};
+use databricks_deploy::settings::{Action, OnDrift, OnPartialSuccess, OnTimeout, Prune, SecretScan, Settings};
 use std::time::Duration;
 
 /// Reads these variables beside those of the connection.
@@ -31,6 +32,9 @@ fn little_is_needed_and_the_rest_has_defaults() {
     assert_eq!((files.local, files.shown.as_str()), (clone.path().join("notebooks"), "./notebooks"));
     assert_eq!(files.clone_root, clone.path());
     assert_eq!((files.include.len(), files.exclude.len(), files.secret_scan), (0, 0, SecretScan::Warn));
+    assert_eq!((settings.prune, settings.on_drift), (Prune::Files, OnDrift::Backup));
+    assert_eq!((settings.local_path.as_deref(), settings.plan), (Some("notebooks"), None));
+    assert!(settings.permissions.is_empty());
     assert!(settings.run.is_empty() && settings.params.is_empty() && settings.run_cluster_id.is_none());
     assert_eq!((settings.wait, settings.timeout), (true, Duration::from_secs(6600)));
     assert_eq!((settings.on_timeout, settings.on_partial_success), (OnTimeout::Leave, OnPartialSuccess::Fail));
@@ -51,7 +55,13 @@ fn every_variable_arrives() {
             ("EXCLUDE_COUNT", "2"),
             ("EXCLUDE_0", "*_test.py"),
             ("EXCLUDE_1", "docs/"),
+            ("PRUNE", "Force"),
+            ("ON_DRIFT", "fail"),
             ("SECRET_SCAN", "OFF"),
+            ("PERMISSIONS_COUNT", "2"),
+            ("PERMISSIONS_0", "team=CAN_RUN"),
+            ("PERMISSIONS_1", "me@example.com=can_manage"),
+            ("PLAN", "README.md"),
             ("RUN", "load, then transform\n./notebooks/check\n"),
             ("PARAMS", r#"{"date": "2026-11-22", "full": true, "rate": 1.50}"#),
             ("RUN_CLUSTER_ID", "0123-456789-abcdefgh"),
@@ -71,6 +81,14 @@ fn every_variable_arrives() {
     assert_eq!(files.include, ["dist/*.whl", "conf/{a,b}.json"]);
     assert_eq!(files.exclude, ["*_test.py", "docs/"]);
     assert_eq!(files.secret_scan, SecretScan::Off);
+    assert_eq!((settings.prune, settings.on_drift), (Prune::Force, OnDrift::Fail));
+    assert_eq!((settings.local_path.as_deref(), settings.plan), (Some("."), Some(clone.path().join("README.md"))));
+    let grant = |principal, level| Grant { principal, level };
+    let expected = [
+        grant(Principal::Group("team".into()), Level::Run),
+        grant(Principal::User("me@example.com".into()), Level::Manage),
+    ];
+    assert_eq!(settings.permissions, expected);
     assert_eq!(settings.run, ["load, then transform", "./notebooks/check"]);
     let params: Vec<(&str, &str)> =
         settings.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -86,6 +104,22 @@ fn every_variable_arrives() {
 fn a_run_needs_no_files_and_no_target() {
     let settings = valid(&Clone::new(), &[("ACTION", "run"), ("RUN", "nightly"), ("LOCAL_PATH", "not/there")]);
     assert_eq!((settings.action, settings.target.is_none(), settings.files.is_none()), (Action::Run, true, true));
+}
+
+#[test]
+fn a_plan_reads_the_files_and_runs_nothing() {
+    let clone = Clone::new();
+    let settings = valid(&clone, &[("ACTION", "plan"), ("LOCAL_PATH", "notebooks/etl"), ("TARGET", "x"), ("RUN", "a")]);
+    assert_eq!((settings.action, settings.local_path.as_deref()), (Action::Plan, Some("notebooks/etl")));
+    assert!(settings.files.is_some() && settings.run.is_empty());
+}
+
+#[test]
+fn what_is_destroyed_need_not_be_there() {
+    let clone = Clone::new();
+    let settings = valid(&clone, &[("ACTION", "destroy"), ("LOCAL_PATH", "./gone/"), ("TARGET", "x"), ("RUN", "a")]);
+    assert_eq!((settings.action, settings.local_path.as_deref()), (Action::Destroy, Some("gone")));
+    assert!(settings.files.is_none() && settings.run.is_empty());
 }
 
 #[test]
@@ -116,7 +150,11 @@ fn everything_is_wrong() {
             ("ON_PARTIAL_SUCCESS", "acept"),
             ("SHOW_OUTPUT", "2"),
             ("OUTPUT_DIR", "/tmp/out"),
-            ("ACTION", "destroy"),
+            ("PRUNE", "file"),
+            ("ON_DRIFT", "ignore"),
+            ("PERMISSIONS", "me@example.com=owner\n$TEAM=CAN_READ"),
+            ("ACTION", "distroy"),
+            ("PLAN", "$PLAN"),
             ("DEBUG", "tRUE"),
         ])),
     );
@@ -155,7 +193,7 @@ fn slips_and_names_of_later_versions() {
             ("PARAMS", "date=today\nkey=dapi00112233445566778899aabbccddeefe"),
             ("JOBS_COUNT", "1"),
             ("JOBS_0", "jobs/*.yml"),
-            ("PRUNE", "all"),
+            ("RELEASES", "3"),
             ("https_proxy", "http://proxy:3128"),
         ]),
     );
@@ -172,8 +210,10 @@ fn tokens_in_the_wrong_place() {
         ("LOCAL_PATH", token),
         ("EXCLUDE", "[dapi00112233445566778899aabbccddeeff"),
         ("RUN", "dapi00112233445566778899aabbccddeeff\ndapi00112233445566778899aabbccddeeff"),
+        ("PERMISSIONS", "dapi00112233445566778899aabbccddeeff=CAN_READ\nteam=dapi00112233445566778899aabbccddeeff"),
         ("PARAMS", token),
         ("TIMEOUT", token),
+        ("PLAN", token),
         ("ACTION", token),
     ]));
     assert!(!text.contains("00112233"), "{text}");
@@ -213,6 +253,56 @@ fn variables_that_contradict_each_other() {
             ],
         ),
         (
+            "a deploy of no files",
+            vec![
+                ("RUN", "nightly"),
+                ("PRUNE", "none"),
+                ("ON_DRIFT", "fail"),
+                ("PERMISSIONS", "team=CAN_RUN"),
+                ("PLAN", "plan.json"),
+            ],
+        ),
+        (
+            "a run beside a deploy",
+            vec![("RUN", "nightly"), ("ACTION", "run"), ("PRUNE", "none"), ("PLAN", "plan.json")],
+        ),
+        ("a plan of nothing", vec![("ACTION", "plan"), ("RUN", "nightly"), ("TARGET", "x")]),
+        (
+            "a plan for a pull request",
+            vec![
+                ("ACTION", "plan"),
+                ("LOCAL_PATH", "notebooks"),
+                ("BITBUCKET_PR_ID", "7"),
+                ("BITBUCKET_BRANCH", "fix"),
+            ],
+        ),
+        (
+            "a plan with the variables of a deploy",
+            vec![
+                ("ACTION", "plan"),
+                ("LOCAL_PATH", "notebooks"),
+                ("TARGET", "x"),
+                ("RUN", "./nightly"),
+                ("PARAMS", "a=1"),
+                ("PLAN", "plan.json"),
+            ],
+        ),
+        ("a plan that is not there", vec![("LOCAL_PATH", "notebooks"), ("TARGET", "x"), ("PLAN", "out/plan.json")]),
+        ("a destroy of nothing", vec![("ACTION", "destroy"), ("TARGET", "x")]),
+        ("a destroy of whose target", vec![("ACTION", "destroy"), ("LOCAL_PATH", "gone"), ("BITBUCKET_TAG", "v1")]),
+        (
+            "a destroy with the variables of a deploy",
+            vec![
+                ("ACTION", "destroy"),
+                ("LOCAL_PATH", "notebooks"),
+                ("TARGET", "x"),
+                ("RUN", "nightly"),
+                ("PRUNE", "none"),
+                ("ON_DRIFT", "fail"),
+                ("PLAN", "plan.json"),
+            ],
+        ),
+        (
             "the defaults of pipe.yml",
             vec![
                 ("RUN", "nightly"),
@@ -220,6 +310,10 @@ fn variables_that_contradict_each_other() {
                 ("ON_TIMEOUT", "leave"),
                 ("SHOW_OUTPUT", "false"),
                 ("SECRET_SCAN", "warn"),
+                ("PRUNE", "files"),
+                ("ON_DRIFT", "backup"),
+                ("PERMISSIONS", ""),
+                ("PLAN", ""),
                 ("INCLUDE", ""),
             ],
         ),

@@ -3,9 +3,11 @@
 mod golden;
 mod memory;
 mod process;
+mod workspace;
 
 pub(crate) use golden::{assert_golden, assert_golden_text};
 pub(crate) use memory::InMemory;
+pub(crate) use workspace::{workspace, workspace_of};
 
 use databricks_deploy::exit::Exit;
 use databricks_deploy::outcome::Outcome;

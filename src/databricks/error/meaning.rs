@@ -31,6 +31,8 @@ pub enum Meaning {
     },
     /// The content is over a limit of the workspace.
     TooLarge,
+    /// A folder that should be deleted holds something.
+    NotEmpty,
     /// Too many requests.
     RateLimited,
     /// A passing trouble.
@@ -160,6 +162,7 @@ fn by_code(error: &ApiError) -> Option<Meaning> {
         "RESOURCE_DOES_NOT_EXIST" | "NOT_FOUND" if is_missing_parent(error) => Meaning::ParentMissing,
         "RESOURCE_DOES_NOT_EXIST" | "NOT_FOUND" | "SCIM_404" => Meaning::NotFound,
         "ALREADY_EXISTS" | "RESOURCE_ALREADY_EXISTS" | "SCIM_409" => Meaning::AlreadyExists,
+        "DIRECTORY_NOT_EMPTY" => Meaning::NotEmpty,
         "PERMISSION_DENIED" => Meaning::PermissionDenied,
         "UNAUTHENTICATED" | "401" => Meaning::Unauthenticated,
         // The front door answers every refused credential so, and a lacking permission with PERMISSION_DENIED.

@@ -56,6 +56,7 @@ fn advice(error: &ApiError) -> (Code, String) {
             (Code::TypeMismatch, "delete or move what is there, or choose another name for the local file")
         }
         Meaning::TooLarge => (Code::UnexpectedAnswer, "make it smaller, or leave it out of the deploy"),
+        Meaning::NotEmpty => (Code::UnexpectedAnswer, "delete or move what is in the folder, or leave the folder"),
         Meaning::RateLimited => (
             Code::RateLimited,
             "other work may be using up the workspace's rate limit: run again later, or run fewer pipelines at once",

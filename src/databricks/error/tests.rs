@@ -27,6 +27,8 @@ fn every_shape_is_read_and_understood() {
     use Meaning::*;
     use Verdict::{Accept, Fail, LoginAgain, Retry, RetryUncertain};
     let import = "POST /api/2.0/workspace/import";
+    let export = "GET /api/2.0/workspace/export";
+    let delete = "POST /api/2.0/workspace/delete";
     let job = "GET /api/2.2/jobs/get";
     type Row = (&'static str, u16, &'static str, Option<&'static str>, &'static str, Meaning, Verdict);
     #[rustfmt::skip]
@@ -83,6 +85,12 @@ fn every_shape_is_read_and_understood() {
             Some("BAD_REQUEST"), "File size imported is (11 bytes), exceeded max size (10485760 bytes)", TooLarge, Fail),
         (import, 409, r#"{"error_code":"ALREADY_EXISTS","message":"Node with name /x already exists."}"#,
             Some("ALREADY_EXISTS"), "Node with name /x already exists.", AlreadyExists, Fail),
+        (export, 400, r#"{"error_code":"BAD_REQUEST","message":"no","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"MAX_READ_SIZE_EXCEEDED"}]}"#,
+            Some("BAD_REQUEST"), "no", TooLarge, Fail),
+        (export, 400, r#"{"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"no"}"#,
+            Some("MAX_NOTEBOOK_SIZE_EXCEEDED"), "no", TooLarge, Fail),
+        (delete, 400, r#"{"error_code":"DIRECTORY_NOT_EMPTY","message":"Folder (/x) is not empty"}"#,
+            Some("DIRECTORY_NOT_EMPTY"), "Folder (/x) is not empty", NotEmpty, Fail),
         // Permissions
         (import, 403, r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#, Some("PERMISSION_DENIED"), "no", PermissionDenied, Fail),
         (import, 403, r#"{"error_code":403,"message":"Source IP address: 1.2.3.4 is blocked by Databricks IP ACL for workspace: 5"}"#,

@@ -9,7 +9,8 @@ use crate::issuer::Issuers;
 use crate::jobs::Jobs;
 use crate::limits::{Bucket, RateLimit};
 use crate::oauth::{FederatedLifetime, OAuth};
-use crate::principals::{Principal, Principals, TokenState};
+use crate::permissions::{Grantee, PermissionLevel, Permissions};
+use crate::principals::{Principal, PrincipalKind, Principals, TokenState};
 use crate::record::Recorded;
 use crate::runs::{Match, Run, Runs, Script, View};
 use crate::state::State;
@@ -69,6 +70,7 @@ impl Sandbox {
             oauth: OAuth::default(),
             entra: Entra::default(),
             tree: Tree::default(),
+            permissions: Permissions::default(),
             jobs: Jobs::default(),
             runs: Runs::default(),
             faults: Faults::default(),
@@ -110,6 +112,35 @@ impl Sandbox {
         let (id, now) = (state.ids.next(), state.clock.millis());
         state.tree.plant(&principal.home(), &mut state.ids, now);
         state.principals.add(id, principal)
+    }
+
+    /// Makes a group, so that rights can be given to it. `admins` and `users` are there.
+    pub fn add_group(&self, name: &str) {
+        self.state().permissions.add_group(name);
+    }
+
+    /// Gives somebody a right on a folder or another object, as if it had been done in the browser: a principal that was
+    /// added, or else a group.
+    pub fn give(&self, path: &str, to: &str, level: PermissionLevel) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let name = to.to_owned();
+        let grantee = match state.principals.named(to).map(|(_, known)| known.kind) {
+            Some(PrincipalKind::User) => Grantee::User(name),
+            Some(PrincipalKind::ServicePrincipal) => Grantee::ServicePrincipal(name),
+            None => Grantee::Group(name),
+        };
+        if let Some(object) = state.tree.at(&with_mount(path)) {
+            state.permissions.merge(object.object_id, [(grantee, level)]);
+        }
+    }
+
+    /// What was given on an object itself, by name.
+    #[must_use]
+    pub fn given(&self, path: &str) -> BTreeMap<String, PermissionLevel> {
+        let state = self.state();
+        let given = state.tree.at(&with_mount(path)).map(|object| state.permissions.on(object.object_id));
+        given.unwrap_or_default().into_iter().map(|(grantee, level)| (grantee.field().1.to_owned(), level)).collect()
     }
 
     /// Changes the state of every token of a principal.

@@ -9,6 +9,7 @@ use crate::issuer::Issuers;
 use crate::jobs::Jobs;
 use crate::limits::Bucket;
 use crate::oauth::OAuth;
+use crate::permissions::Permissions;
 use crate::principals::Principals;
 use crate::record::Recorded;
 use crate::runs::Runs;
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) oauth: OAuth,
     pub(crate) entra: Entra,
     pub(crate) tree: Tree,
+    pub(crate) permissions: Permissions,
     pub(crate) jobs: Jobs,
     pub(crate) runs: Runs,
     pub(crate) faults: Faults,

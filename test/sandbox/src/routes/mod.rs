@@ -3,6 +3,7 @@
 mod identity;
 mod jobs;
 mod paging;
+mod permissions;
 mod runs;
 mod workspace;
 
@@ -42,7 +43,12 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<Route> {
             ("POST", "2.0/workspace/import") => workspace::import,
             ("GET", "2.0/workspace/export") => workspace::export,
             ("POST", "2.0/workspace/delete") => workspace::delete,
-            _ => return None,
+            (method, api) => match (method, api.strip_prefix("2.0/permissions/directories/")) {
+                ("GET", Some(_)) => permissions::get,
+                ("PATCH", Some(_)) => permissions::update,
+                ("PUT", Some(_)) => permissions::set,
+                _ => return None,
+            },
         },
     };
     Some(route)

@@ -95,7 +95,7 @@ pub(crate) fn export(state: &mut State, ask: &Ask) -> Result<Reply, ApiError> {
         return Err(ApiError::not_in_sandbox("export of a folder, which the real service answers with a DBC archive"));
     }
     let (content, kind) = export::export(object, format).map_err(ApiError::invalid)?;
-    check_size(content.len() as u64)?;
+    check_export(object.kind, content.len() as u64)?;
     Ok(if direct {
         Reply::bytes(content)
     } else {
@@ -134,6 +134,23 @@ fn check_size(size: u64) -> Result<(), ApiError> {
     }
     let text = format!("File size imported is ({size} bytes), exceeded max size ({MAX_SMALL} bytes)");
     Err(ApiError::new(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", text))
+}
+
+/// A notebook that is too large is refused by its code, anything else by a reason in the details only: both forms occur
+/// (databricks/cli, libs/filer); which one when is not confirmed.
+fn check_export(kind: Kind, size: u64) -> Result<(), ApiError> {
+    if size <= MAX_SMALL {
+        return Ok(());
+    }
+    let text = format!("The exported content has {size} bytes, which is over the limit of {MAX_SMALL}");
+    Err(match kind {
+        Kind::Notebook => ApiError::new(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", text),
+        _ => ApiError::new(400, "BAD_REQUEST", text).with_info(
+            "MAX_READ_SIZE_EXCEEDED",
+            "workspace.databricks.com",
+            json!({}),
+        ),
+    })
 }
 
 /// An import, however it was sent.

@@ -24,15 +24,15 @@ pub(crate) fn export(object: &Object, format: Format) -> Result<(Bytes, &'static
             let language = object.language.unwrap_or(Language::Python);
             let as_jupyter = format == Format::Jupyter || (format == Format::Auto && object.jupyter);
             Ok(match (as_jupyter, object.jupyter) {
-                (true, true) => (rewritten(&object.bytes), "ipynb"),
-                (true, false) => (to_jupyter(&object.bytes, language), "ipynb"),
+                (true, true) => (rewritten(object), "ipynb"),
+                (true, false) => (to_jupyter(object, language), "ipynb"),
                 (false, true) => (to_source(&object.bytes, language), extension(language)),
-                (false, false) => (with_header(&object.bytes, language), extension(language)),
+                (false, false) => (from_cells(&source_cells(&object.bytes, language), language), extension(language)),
             })
         }
         (Kind::File | Kind::Dashboard, Format::Source | Format::Auto) => Ok((object.bytes.clone(), "file")),
         // Designer files go through Jupyter only (databricks/cli, libs/notebook/ext.go, FixedExportFormat).
-        (Kind::DesignerFile, Format::Jupyter) => Ok((rewritten(&object.bytes), "ipynb")),
+        (Kind::DesignerFile, Format::Jupyter) => Ok((rewritten(object), "ipynb")),
         (kind, _) => Err(format!("The format is not supported for an object of type {}", kind.name())),
     }
 }
@@ -54,18 +54,72 @@ fn comment(language: Language) -> &'static str {
     }
 }
 
-fn with_header(content: &Bytes, language: Language) -> Bytes {
-    if has_header(content, language) {
-        return content.clone();
-    }
-    let mut whole = format!("{}\n", header(language)).into_bytes();
-    whole.extend_from_slice(content);
-    Bytes::from(whole)
+/// The cells of a notebook in source form, without its header and without the blank lines around each.
+fn source_cells(content: &[u8], language: Language) -> Vec<String> {
+    let text = String::from_utf8_lossy(content).replace("\r\n", "\n");
+    let body = if has_header(content, language) { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+    let separator = format!("{}{SEPARATOR}", comment(language));
+    let lines: Vec<&str> = body.split('\n').collect();
+    let cells = lines.split(|line| line.trim_end() == separator);
+    cells.map(|cell| cell.join("\n").trim_matches('\n').to_owned()).collect()
 }
 
-/// The same notebook, written anew: the real service does not give a Jupyter notebook back byte for byte either.
-fn rewritten(content: &Bytes) -> Bytes {
-    serde_json::from_slice::<Value>(content).map_or_else(|_| content.clone(), |value| Bytes::from(value.to_string()))
+/// The header, and the cells with their separators. The service keeps cells, not text: line ends, blank lines around
+/// cells and those at the end are its own (likely; that a trailing line end may differ is all that is known).
+fn from_cells(cells: &[String], language: Language) -> Bytes {
+    let body = cells.join(&format!("\n\n{}{SEPARATOR}\n\n", comment(language)));
+    Bytes::from(format!("{}\n{body}", header(language)))
+}
+
+/// The same notebook as the service writes it: Databricks' own metadata at the notebook and each cell, no outputs, no
+/// cell ids, `nbformat` 4.0. That it is not the bytes that were imported is known; the parts are those that notebooks
+/// exported from real workspaces show, and that outputs are left out is not confirmed.
+fn rewritten(object: &Object) -> Bytes {
+    let notebook: Value = serde_json::from_slice(&object.bytes).unwrap_or_default();
+    let cells = notebook["cells"].as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
+    let cells = cells.map(|(number, cell)| {
+        let kind = cell["cell_type"].as_str().unwrap_or("code");
+        jupyter_cell(kind, &cell_text(cell), &format!("{:x}-{number}", object.object_id))
+    });
+    jupyter(cells.collect(), object.language.unwrap_or(Language::Python))
+}
+
+fn jupyter_cell(kind: &str, text: &str, id: &str) -> Value {
+    let mut cell = json!({
+        "cell_type": kind,
+        "metadata": { "application/vnd.databricks.v1+cell": {
+            "cellMetadata": {}, "inputWidgets": {}, "nuid": id, "showTitle": false, "title": "",
+        } },
+        "source": text.split_inclusive('\n').collect::<Vec<_>>(),
+    });
+    if kind == "code" {
+        cell["execution_count"] = Value::from(0);
+        cell["outputs"] = json!([]);
+    }
+    cell
+}
+
+fn jupyter(cells: Vec<Value>, language: Language) -> Bytes {
+    let notebook = json!({
+        "cells": cells,
+        "metadata": { "application/vnd.databricks.v1+notebook": {
+            "dashboards": [],
+            "language": language.name().to_ascii_lowercase(),
+            "notebookMetadata": { "pythonIndentUnit": 4 },
+            "notebookName": "",
+            "widgets": {},
+        } },
+        "nbformat": 4,
+        "nbformat_minor": 0,
+    });
+    Bytes::from(notebook.to_string())
+}
+
+fn cell_text(cell: &Value) -> String {
+    match &cell["source"] {
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    }
 }
 
 fn to_source(content: &Bytes, language: Language) -> Bytes {
@@ -73,41 +127,18 @@ fn to_source(content: &Bytes, language: Language) -> Bytes {
     let mark = comment(language);
     let cells = notebook["cells"].as_array().map(Vec::as_slice).unwrap_or_default();
     let sources = cells.iter().map(|cell| {
-        let text = match &cell["source"] {
-            Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect::<String>(),
-            other => other.as_str().unwrap_or_default().to_owned(),
-        };
+        let text = cell_text(cell);
         if cell["cell_type"] != "markdown" {
             return text;
         }
         let lines: Vec<String> = format!("%md\n{text}").lines().map(|line| format!("{mark} MAGIC {line}")).collect();
         lines.join("\n")
     });
-    let body = sources.collect::<Vec<_>>().join(&format!("\n\n{mark}{SEPARATOR}\n\n"));
-    Bytes::from(format!("{}\n{body}\n", header(language)))
+    from_cells(&sources.collect::<Vec<_>>(), language)
 }
 
-fn to_jupyter(content: &Bytes, language: Language) -> Bytes {
-    let text = String::from_utf8_lossy(content);
-    let mark = comment(language);
-    let body = if has_header(content, language) { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
-    let cells: Vec<Value> = body
-        .split(&format!("{mark}{SEPARATOR}"))
-        .map(|cell| {
-            json!({
-                "cell_type": "code",
-                "execution_count": null,
-                "metadata": {},
-                "outputs": [],
-                "source": cell.trim_matches(['\r', '\n']).split_inclusive('\n').collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    let notebook = json!({
-        "cells": cells,
-        "metadata": { "application/vnd.databricks.v1+notebook": { "language": language.name().to_ascii_lowercase() } },
-        "nbformat": 4,
-        "nbformat_minor": 0,
-    });
-    Bytes::from(notebook.to_string())
+fn to_jupyter(object: &Object, language: Language) -> Bytes {
+    let cells = source_cells(&object.bytes, language).into_iter().enumerate();
+    let cells = cells.map(|(number, text)| jupyter_cell("code", &text, &format!("{:x}-{number}", object.object_id)));
+    jupyter(cells.collect(), language)
 }

@@ -79,12 +79,14 @@ impl Tree {
             self.plant(parent, ids, now);
         }
         let Detected { kind, language, jupyter, name: _ } = made;
-        let (object_id, created_at) = match self.objects.get(normal) {
-            Some(existing) if existing.kind == kind => (existing.object_id, existing.created_at),
-            Some(_) | None => (ids.next(), now),
+        let (object_id, created_at, modified_at) = match self.objects.get(normal) {
+            Some(existing) if existing.kind == kind => {
+                (existing.object_id, existing.created_at, moved(existing.modified_at, now))
+            }
+            Some(_) | None => (ids.next(), now, now),
         };
         let size = content.len() as u64;
-        let object = Object { kind, language, jupyter, bytes: content, object_id, size, created_at, modified_at: now };
+        let object = Object { kind, language, jupyter, bytes: content, object_id, size, created_at, modified_at };
         self.objects.insert(normal.to_owned(), object);
     }
 
@@ -155,7 +157,7 @@ impl Tree {
         existing.jupyter = made.jupyter;
         existing.bytes = content;
         existing.size = size;
-        existing.modified_at = now;
+        existing.modified_at = moved(existing.modified_at, now);
         Ok(())
     }
 
@@ -184,6 +186,12 @@ impl Tree {
         self.uproot(&at.normal);
         Ok(())
     }
+}
+
+/// Every write moves the time, also where a test's paused clock stands still: on the real service no two writes of one
+/// object share a millisecond.
+fn moved(before: i64, now: i64) -> i64 {
+    now.max(before + 1)
 }
 
 /// The folders above a normal path, from the top down, and the path itself.

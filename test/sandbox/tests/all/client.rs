@@ -79,6 +79,12 @@ impl Client {
         self.try_post(target, body).await.unwrap()
     }
 
+    /// Sends JSON by any method.
+    pub(crate) async fn send(&self, method: &str, target: &str, body: Value) -> Answer {
+        let request = self.request(method, target).header("content-type", "application/json");
+        self.raw(request.body(Body::from(body.to_string())).unwrap()).await.unwrap()
+    }
+
     pub(crate) async fn post_bytes(&self, target: &str, content_type: &str, body: impl Into<Body>) -> Answer {
         let request = self.request("POST", target).header("content-type", content_type);
         self.raw(request.body(body.into()).unwrap()).await.unwrap()

@@ -19,6 +19,8 @@ mod jobs;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
+mod permissions;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod socket;

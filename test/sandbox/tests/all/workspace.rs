@@ -125,6 +125,10 @@ async fn sizes_have_limits() {
     let notebook = client.upload(&[("path", "/Shared/nb"), ("language", "PYTHON")], &big).await;
     assert_eq!(notebook.error(), (400, "MAX_NOTEBOOK_SIZE_EXCEEDED", text));
     let export = client.get("/api/2.0/workspace/export?path=/Shared/big.txt&direct_download=true").await;
+    assert_eq!(export.error().1, "BAD_REQUEST");
+    assert_eq!(export.body["details"][0]["reason"], "MAX_READ_SIZE_EXCEEDED");
+    client.sandbox.put_notebook("/Shared/nb", Language::Python, big);
+    let export = client.get("/api/2.0/workspace/export?path=/Shared/nb&direct_download=true").await;
     assert_eq!(export.error().1, "MAX_NOTEBOOK_SIZE_EXCEEDED");
 }
 
@@ -183,11 +187,16 @@ async fn parents_must_exist_and_mkdirs_makes_them() {
 async fn overwriting_keeps_the_id_and_deleting_does_not() {
     let client = Client::new();
     let id = async || client.status("/Shared/a.txt").await.body["object_id"].as_i64().unwrap();
+    let modified = async || client.status("/Shared/a.txt").await.body["modified_at"].as_i64().unwrap();
     client.import_auto("/Shared/a.txt", "1").await;
-    let first = id().await;
+    let (first, before) = (id().await, modified().await);
     assert!(first > 1 << 53);
     client.import_auto("/Shared/a.txt", "22").await;
     assert_eq!(id().await, first);
+    let after = modified().await;
+    assert!(after > before);
+    client.sandbox.put_file("/Shared/a.txt", "22");
+    assert!(modified().await > after);
     assert_eq!(client.status("/Shared/a.txt").await.body["size"], 2);
 
     let fields = json!({ "format": "AUTO", "overwrite": false });
@@ -308,14 +317,25 @@ async fn exports_are_not_always_what_was_imported() {
     let json = export("path=/Shared/f.txt&format=AUTO").await;
     assert_eq!(json.body["content"], STANDARD.encode("x\r\n"));
     let jupyter = export("path=/Shared/j&format=JUPYTER&direct_download=true").await;
-    assert_ne!(jupyter.bytes, JUPYTER);
-    assert_eq!(jupyter.body, serde_json::from_str::<Value>(JUPYTER).unwrap());
+    let cells = jupyter.body["cells"].as_array().unwrap();
+    let seen: Vec<_> = cells.iter().map(|cell| (&cell["cell_type"], &cell["source"], &cell["outputs"])).collect();
+    let expected =
+        [(json!("markdown"), json!(["hi\n", "you"]), Value::Null), (json!("code"), json!(["1+1"]), json!([]))];
+    assert_eq!(seen, expected.each_ref().map(|(kind, source, outputs)| (kind, source, outputs)));
+    for cell in cells {
+        assert!(cell["metadata"]["application/vnd.databricks.v1+cell"]["nuid"].is_string());
+    }
+    let notebook = &jupyter.body["metadata"]["application/vnd.databricks.v1+notebook"];
+    assert_eq!((&notebook["language"], &notebook["widgets"]), (&json!("sql"), &json!({})));
     let source = export("path=/Shared/j&direct_download=true").await;
     let expected =
-        "-- Databricks notebook source\n-- MAGIC %md\n-- MAGIC hi\n-- MAGIC you\n\n-- COMMAND ----------\n\n1+1\n";
+        "-- Databricks notebook source\n-- MAGIC %md\n-- MAGIC hi\n-- MAGIC you\n\n-- COMMAND ----------\n\n1+1";
     assert_eq!(source.bytes, expected);
     let jupyter = export("path=/Shared/n&format=JUPYTER&direct_download=true").await;
     assert_eq!(jupyter.body["cells"][0]["source"], json!(["print(1)"]));
+    client.import("/Shared/m", b"1\r\n# COMMAND ----------\r\n2\r\n\r\n", json!({ "language": "PYTHON" })).await;
+    let source = export("path=/Shared/m&direct_download=true").await;
+    assert_eq!(source.bytes, "# Databricks notebook source\n1\n\n# COMMAND ----------\n\n2");
     assert_eq!(export("path=/Shared/none").await.status, 404);
     assert_eq!(export("path=/Shared/n&format=source").await.error().1, "INVALID_PARAMETER_VALUE");
     let info = client.get("/api/2.0/workspace/get-status?path=/Shared/j&return_export_info=true").await;

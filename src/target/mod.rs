@@ -1,0 +1,111 @@
+//! Observes a target: what is in its folder, and what earlier deploys say that they put there. Plan, deploy and destroy
+//! look through it; nothing is changed here.
+
+mod evidence;
+mod listing;
+
+pub use evidence::collect;
+pub use listing::listing;
+
+use crate::databricks::Workspace;
+use crate::databricks::error::{Error, Meaning};
+use crate::databricks::objects::{Export, Exported};
+use crate::event::{Emit, Event};
+use crate::exit::Exit;
+use crate::plan::{Local, Ours, Remote, folders_to_list};
+use crate::problem::{Code, Problem};
+use crate::settings::WorkspacePath;
+use crate::state::{FILE, FOLDER, Found, Owner, RelativePath, State};
+use crate::stop::Stop;
+use std::collections::BTreeMap;
+
+/// A target's folder in a workspace, and who we are to it.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The workspace.
+    pub workspace: &'a Workspace,
+    /// The folder.
+    pub root: &'a WorkspacePath,
+    /// Who deploys.
+    pub owner: &'a Owner,
+    /// Where to tell what is odd.
+    pub events: &'a dyn Emit,
+}
+
+/// What was observed.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// What is in the folder.
+    pub remote: Remote,
+    /// Whether the folder of our records is there.
+    pub has_records: bool,
+    /// What earlier deploys say; `None` where there is nothing that can be believed.
+    pub state: Option<State>,
+    /// The same, as a plan sees it.
+    pub ours: Ours,
+}
+
+impl Target<'_> {
+    /// Where the state is.
+    pub fn state_file(&self) -> WorkspacePath {
+        self.root.join(FOLDER).join(FILE)
+    }
+
+    /// Looks at the state and at every folder that holds, held or will hold something of ours: one request each.
+    pub async fn observe(&self, local: &BTreeMap<RelativePath, Local>) -> Result<Observed, Stop> {
+        let (found, root) = tokio::join!(self.read_state(), listing(self.workspace, self.root));
+        let (found, root) = (found?, root.map_err(|error| stop(&error, self.root.as_str()))?);
+        let file = self.state_file();
+        let Some(root) = root else {
+            // Whoever may read a file may see the folder that it is in.
+            if !matches!(found, Found::Nothing) {
+                return Err(self.invisible());
+            }
+            return Ok(Observed::default());
+        };
+        let accepted = found.accept(file.as_str(), self.owner)?;
+        if let Some(warning) = accepted.warning {
+            self.events.emit(Event::Warned(warning));
+        }
+        let ours = Ours::of(accepted.state.as_ref());
+        let wanted = folders_to_list(local, &ours);
+        let has_records = root.records;
+        let remote = listing::below(self.workspace, self.root, root, &wanted)
+            .await
+            .map_err(|(path, error)| stop(&error, &path))?;
+        Ok(Observed { remote, has_records, state: accepted.state, ours })
+    }
+
+    async fn read_state(&self) -> Result<Found, Stop> {
+        let file = self.state_file();
+        match self.workspace.export(file.as_str(), Export::File { size: None }).await {
+            Ok(Exported::Content(bytes)) => Ok(Found::read(&bytes, self.owner)),
+            Ok(Exported::TooLarge) => Ok(Found::Unreadable("is far too large for one".into())),
+            Ok(Exported::Missing) => Ok(Found::Nothing),
+            Err(error) => Err(stop(&error, file.as_str())),
+        }
+    }
+
+    fn invisible(&self) -> Stop {
+        let message = "was deployed to before, and cannot be listed by this identity (the workspace says that it does not exist)";
+        Stop::because(
+            Exit::Deploy,
+            Problem::new(Code::PermissionDenied, message)
+                .at(self.root.to_string())
+                .hint("give the identity the permission CAN_MANAGE on the folder, or log in as the one that deployed it"),
+        )
+    }
+}
+
+/// The end of looking around: nothing has been changed.
+pub(crate) fn stop(error: &Error, path: &str) -> Stop {
+    let exit = if error.is_about_identity() { Exit::Identity } else { Exit::Deploy };
+    let problem = error.problem().at(path);
+    Stop::because(
+        exit,
+        match error.meaning() {
+            Some(Meaning::PermissionDenied) => problem.hint("give the identity the permission to read and manage the target's folder"),
+            _ => problem,
+        },
+    )
+}
