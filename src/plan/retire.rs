@@ -36,6 +36,7 @@ impl Draft<'_> {
             let written = match self.accepted(path) {
                 [] => None,
                 accepted => match self.look(path, seen, None, true) {
+                    Content::Gone => return self.drop_record(path),
                     Content::Ours(content) => accepted.iter().find(|intended| intended.fingerprint == content),
                     _ => None,
                 },
