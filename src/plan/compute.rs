@@ -104,10 +104,10 @@ impl<'a> Draft<'a> {
 
     /// Where nothing is.
     fn send_anew(&mut self, path: &RelativePath, local: &'a Local) {
-        let reason = match self.record(path).map(|record| self.moved.get(&record.object_id).copied()) {
-            None => UploadReason::New,
-            Some(None) => UploadReason::Restored,
-            Some(Some(to)) => {
+        let reason = match self.moved(path) {
+            None if self.record(path).is_none() => UploadReason::New,
+            None => UploadReason::Restored,
+            Some(to) => {
                 let how = How::Moved { to: to.clone() };
                 let fails = self.inputs.policy.on_drift == OnDrift::Fail;
                 self.drifted(path, how, if fails { Fate::Stops } else { Fate::LeftAlone });

@@ -15,8 +15,8 @@ pub(super) struct Draft<'a> {
     evidence: &'a BTreeMap<RelativePath, Evidence>,
     /// The folders that the local tree needs.
     pub(super) implied: BTreeSet<RelativePath>,
-    /// Where recorded objects are that lie neither at their own place nor at that of another one of ours.
-    pub(super) moved: HashMap<i64, &'a RelativePath>,
+    /// Where recorded objects are that do not lie at their own place, by their ids.
+    elsewhere: HashMap<i64, &'a RelativePath>,
     /// Records that are dealt with, though no local file stands at their path.
     pub(super) handled: BTreeSet<RelativePath>,
     /// Folders of the local tree that are missing.
@@ -39,16 +39,16 @@ impl<'a> Draft<'a> {
         }
         let recorded: HashMap<i64, &RelativePath> =
             inputs.ours.records.iter().map(|(path, record)| (record.object_id, path)).collect();
-        let moved = inputs.remote.objects.iter().filter(|(path, seen)| {
-            recorded.contains_key(&seen.object_id)
-                && !inputs.ours.records.contains_key(*path)
-                && !(inputs.intent == Intent::Deploy && inputs.local.contains_key(*path))
-        });
+        let elsewhere = inputs
+            .remote
+            .objects
+            .iter()
+            .filter(|(path, seen)| recorded.get(&seen.object_id).is_some_and(|recorded| recorded != path));
         Draft {
             inputs,
             evidence,
             implied,
-            moved: moved.map(|(path, seen)| (seen.object_id, path)).collect(),
+            elsewhere: elsewhere.map(|(path, seen)| (seen.object_id, path)).collect(),
             handled: BTreeSet::new(),
             missing: BTreeSet::new(),
             dropped: BTreeSet::new(),
@@ -87,6 +87,19 @@ impl<'a> Draft<'a> {
     /// Whether the object at `path` is the very one that was deployed there.
     pub(super) fn same_object(&self, path: &RelativePath, seen: &Seen) -> bool {
         self.record(path).is_some_and(|record| record.object_id == seen.object_id)
+    }
+
+    /// Where the object lies that was deployed to `path`, if that is elsewhere.
+    pub(super) fn elsewhere(&self, path: &RelativePath) -> Option<&'a RelativePath> {
+        self.record(path).and_then(|record| self.elsewhere.get(&record.object_id)).copied()
+    }
+
+    /// The same, if that place is neither one that a local file goes to nor one of ours: there it is just moved away.
+    pub(super) fn moved(&self, path: &RelativePath) -> Option<&'a RelativePath> {
+        self.elsewhere(path).filter(|to| {
+            let wanted = self.inputs.intent == Intent::Deploy && self.inputs.local.contains_key(*to);
+            !wanted && self.record(to).is_none()
+        })
     }
 
     /// What deploys that did not end may have written to `path`.

@@ -6,6 +6,7 @@ use crate::problem::{Code, Problem};
 use crate::state::{Digest, Owner, RelativePath, kind_word, language_word};
 use crate::text;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The version of `plan.json`: it goes up when a reader of the old form could be misled. `plan.schema.json` describes it.
@@ -59,7 +60,7 @@ struct Step {
     on: Option<Ground>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Verb {
     Backup,
@@ -194,6 +195,11 @@ impl PlanFile {
         Digest::of(&serde_json::to_vec(&approved).unwrap_or_default())
     }
 
+    /// A path has one step of each kind at most.
+    fn by_place(&self) -> BTreeMap<(&str, Verb), &Step> {
+        self.changes.iter().map(|step| ((step.path.as_str(), step.action), step)).collect()
+    }
+
     /// Whether `now` is the plan that was seen; if not, what is different (exit 7).
     pub fn still_holds(&self, now: &PlanFile) -> Result<(), Problem> {
         if self.digest == now.digest {
@@ -211,12 +217,17 @@ impl PlanFile {
         compare("the owner", &self.owner, &now.owner);
         compare("`PRUNE`", &self.settings.prune, &now.settings.prune);
         compare("`ON_DRIFT`", &self.settings.on_drift, &now.settings.on_drift);
-        let new = now.changes.iter().filter(|step| !self.changes.contains(step));
-        differences.extend(new.map(|step| format!("`{}` is not in it as it is now: {}", step.shown(), step.verb())));
-        let old = self.changes.iter().filter(|step| !now.changes.contains(step));
-        let old = old
-            .filter(|step| !now.changes.iter().any(|other| (other.action, &other.path) == (step.action, &step.path)));
-        differences.extend(old.map(|step| format!("`{}` is not to be done any more: {}", step.shown(), step.verb())));
+        let (old_steps, new_steps) = (self.by_place(), now.by_place());
+        for (place, step) in &new_steps {
+            if old_steps.get(place) != Some(step) {
+                differences.push(format!("`{}` is not in it as it is now: {}", step.shown(), step.verb()));
+            }
+        }
+        for (place, step) in &old_steps {
+            if !new_steps.contains_key(place) {
+                differences.push(format!("`{}` is not to be done any more: {}", step.shown(), step.verb()));
+            }
+        }
         let more = differences.len().saturating_sub(NAMED);
         differences.truncate(NAMED);
         let mut message = format!("the plan is no longer the one that was seen: {}", differences.join("; "));

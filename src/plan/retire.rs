@@ -11,9 +11,12 @@ impl Draft<'_> {
     pub(super) fn retire(&mut self, path: &RelativePath) {
         let record = self.record(path);
         let seen = match self.inputs.remote.know(path) {
-            Knowledge::Hidden(_) => return self.leave_ours(path, Because::NotListed),
-            Knowledge::Absent => {
-                if let Some(to) = record.and_then(|record| self.moved.get(&record.object_id)) {
+            // An object lies in one place only: one that was seen elsewhere is not in the hidden folder.
+            Knowledge::Hidden(_) if self.elsewhere(path).is_none() => {
+                return self.leave_ours(path, Because::NotListed);
+            }
+            Knowledge::Absent | Knowledge::Hidden(_) => {
+                if let Some(to) = self.moved(path) {
                     self.leave(to, Because::MovedHere);
                 }
                 return self.drop_record(path);
@@ -33,6 +36,7 @@ impl Draft<'_> {
             let written = match self.accepted(path) {
                 [] => None,
                 accepted => match self.look(path, seen, None, true) {
+                    Content::Gone => return self.drop_record(path),
                     Content::Ours(content) => accepted.iter().find(|intended| intended.fingerprint == content),
                     _ => None,
                 },

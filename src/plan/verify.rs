@@ -5,7 +5,7 @@ use super::render::kind_with_article;
 use super::{Plan, Seen};
 use crate::source::Kind;
 use crate::state::{FileRecord, RelativePath};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Something that was sent and is not there as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,6 @@ impl Plan {
     ) -> Result<BTreeMap<RelativePath, FileRecord>, Vec<Mismatch>> {
         let mut mismatches = Vec::new();
         let mut files = self.kept.clone();
-        let mut ids = BTreeSet::new();
         for upload in &self.uploads {
             let mismatch = |what: String| Mismatch { path: upload.path.clone(), what };
             let Some(seen) = listing.get(&upload.path) else {
@@ -46,15 +45,9 @@ impl Plan {
             } else if let Some(size) = seen.size.filter(|size| *size != record.size && record.kind == Kind::File) {
                 mismatches.push(mismatch(format!("has {size} bytes, and {} were sent", record.size)));
             } else {
-                ids.insert(record.object_id);
                 files.insert(upload.path.clone(), record);
             }
         }
-        if !mismatches.is_empty() {
-            return Err(mismatches);
-        }
-        // An object lies in one place only: a record that was kept unseen, and whose object is elsewhere, is history.
-        files.retain(|path, record| !self.kept.contains_key(path) || !ids.contains(&record.object_id));
-        Ok(files)
+        if mismatches.is_empty() { Ok(files) } else { Err(mismatches) }
     }
 }

@@ -378,6 +378,7 @@ fn a_folder_of_ours_gives_way_to_a_file_and_no_other_does() {
     let (_, messages) = stops(&target.plan(Intent::Deploy, BACKUP, &local));
     let named: Vec<&str> = messages.iter().map(|message| message.split(':').next().unwrap()).collect();
     assert_eq!(named, ["/Workspace/Shared/etl/a/b/mine", "/Workspace/Shared/etl/a/mine"]);
+    assert!(messages.iter().all(|message| message.ends_with("[foreign-object]")), "{messages:?}");
 
     let mut foreign = Target::with(&[("b", Kind::File, 1)]);
     foreign.put("a/z", What::File, 1);
@@ -642,4 +643,26 @@ fn going_back_to_what_was_recorded_undoes_what_a_killed_deploy_wrote() {
     let plan = target.plan(Intent::Deploy, BACKUP, &tree(&[("a", NOTEBOOK, 1)]));
     assert_eq!(lines(&plan), ["~ a: changed"]);
     assert!(plan.drifted.is_empty());
+}
+
+#[test]
+fn a_language_that_somebody_chose_in_the_workspace_is_looked_at() {
+    let local = tree(&[("a", NOTEBOOK, 1)]);
+    let mut target = Target::with(&[("a", NOTEBOOK, 1)]);
+    // Even if the service took it for no change of the object.
+    target.object("a").what = what_of(Kind::SourceNotebook(Language::R));
+    assert_eq!(target.asked(&local), ["a"]);
+    assert_eq!(lines(&target.plan(Intent::Deploy, BACKUP, &local)), ["~ a: changed"]);
+}
+
+#[test]
+fn an_object_from_a_hidden_folder_that_is_seen_elsewhere_has_one_record() {
+    let mut target = Target::with(&[("a/x", NOTEBOOK, 1), ("a/y", NOTEBOOK, 1), ("b", NOTEBOOK, 1)]);
+    let object = target.world.objects.remove(&path("a/x")).unwrap();
+    target.world.objects.insert(path("x"), object);
+    let id = target.object("a").id;
+    target.world.hidden.insert(id);
+    let plan = target.plan(Intent::Deploy, BACKUP, &tree(&[("x", NOTEBOOK, 1), ("b", NOTEBOOK, 1)]));
+    assert_eq!(plan.adopted, [path("x")]);
+    assert_eq!(plan.kept.keys().map(RelativePath::as_str).collect::<Vec<_>>(), ["a/y", "b", "x"]);
 }

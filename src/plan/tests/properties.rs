@@ -364,8 +364,8 @@ fn check_what_was_touched(
     let holds_records = |folder: &RelativePath| claimed.iter().any(|path| *path != folder && within(folder, path));
     // What a killed deploy was about to write is no edit, whoever wrote it.
     let is_accepted = |at: &RelativePath, object: &Object| {
-        let accepted = ours.accepted.get(at).into_iter().flatten();
-        accepted.map(|one| object.exported_as(one.kind) == one.fingerprint).any(|same| same)
+        let mut accepted = ours.accepted.get(at).into_iter().flatten();
+        accepted.any(|one| object.exported_as(one.kind) == one.fingerprint)
     };
     for (at, object) in &before.objects {
         if after.objects.get(at) == Some(object) {
