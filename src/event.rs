@@ -2,6 +2,7 @@
 //!
 //! Texts in events are whole: a sink redacts them first and shortens them then, so that no half of a secret is left.
 
+use crate::plan::{self, Change, Intent};
 use crate::problem::{Code, Problem};
 use std::time::Duration;
 
@@ -31,14 +32,31 @@ pub enum Event {
         /// The rule that leaves it out.
         reason: String,
     },
-    /// The deploy starts to change the workspace.
-    DeployBegan {
+    /// What a deploy would do was asked for.
+    Planned(PlanTold),
+    /// Everything is as it should be.
+    NothingToDo {
+        /// The target's folder.
+        to: String,
+        /// What was asked for.
+        intent: Intent,
+        /// How many objects are as they should be.
+        untouched: usize,
+    },
+    /// Objects that are not touched though one might expect it: path, and why.
+    LeftAlone(Vec<(String, String)>),
+    /// Somebody changed an object in the workspace since the last deploy.
+    Drifted(Vec<DriftTold>),
+    /// The workspace is about to be changed.
+    ChangesBegan {
         /// `LOCAL_PATH` as the user wrote it.
         from: String,
         /// The target's folder.
         to: String,
-        /// What will be there.
-        counts: Counts,
+        /// What is done.
+        intent: Intent,
+        /// How much of it.
+        counts: plan::Counts,
     },
     /// The deploy takes its time.
     DeployProgress {
@@ -47,14 +65,20 @@ pub enum Event {
         /// Objects there are.
         total: usize,
     },
-    /// The deploy is done.
-    Deployed {
+    /// The workspace is as it was asked for.
+    ChangesDone {
         /// The target's folder.
         to: String,
-        /// What is there now.
-        counts: Counts,
+        /// What was done.
+        intent: Intent,
+        /// How much of it.
+        counts: plan::Counts,
+        /// What of ours is there now.
+        holds: Counts,
         /// How long it took.
         elapsed: Duration,
+        /// Whether that has been said already, since there was nothing to do.
+        silent: bool,
     },
     /// Somebody was given a right on the target's folder.
     PermissionGiven {
@@ -236,6 +260,30 @@ pub struct RunEnd {
     pub hint: Option<String>,
     /// How long it was watched.
     pub elapsed: Duration,
+}
+
+/// What a deploy would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanTold {
+    /// The target's folder.
+    pub to: String,
+    /// How much of what.
+    pub counts: plan::Counts,
+    /// Every change, sorted by path.
+    pub changes: Vec<Change>,
+    /// Where all of it is written, where it could be.
+    pub file: Option<String>,
+}
+
+/// What somebody changed in the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftTold {
+    /// The object.
+    pub path: String,
+    /// What was done to it, and what becomes of it: the end of a sentence that starts with the path.
+    pub words: String,
+    /// Where the copy is.
+    pub copy: Option<String>,
 }
 
 /// How the end of a run counts.

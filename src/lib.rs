@@ -19,8 +19,10 @@ pub mod runs;
 pub mod secrets;
 pub mod settings;
 pub mod source;
+mod stages;
 pub mod state;
 pub mod stop;
+pub mod target;
 pub mod text;
 mod unwind;
 
@@ -28,21 +30,17 @@ use databricks::Workspace;
 use databricks::identity::Me;
 use event::{Emit, Event};
 use exit::Exit;
-use http::{Network, NetworkOptions, Wire};
 use identity::Identity;
 use outcome::Outcome;
 use pipeline::{Environment, Pipeline};
-use plan::WholeTree;
 use problem::{Code, Problem};
 use report::{Journalist, Output};
 use runs::InFlight;
 use secrets::{Redactor, Secret};
 use settings::{Action, Settings, WorkspacePath};
-use source::LocalTree;
 use std::future::Future;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 use stop::Stop;
 use tokio::time::Instant;
 
@@ -94,7 +92,8 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     }
 
     let connection = reading.settings.and_then(|settings| {
-        let workspace = connect(&settings, &pipeline, ports.wire, &ports.redactor, ports.nonce, began)?;
+        let workspace =
+            stages::connect::connect(&settings, &pipeline, ports.wire, &ports.redactor, ports.nonce, began)?;
         Ok((settings, workspace))
     });
     let (walked, sent) = match connection {
@@ -109,6 +108,7 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
                 workspace: &workspace,
                 identity: &identity,
                 secrets: &reading.secrets,
+                redactor: &ports.redactor,
                 events: &journalist,
                 nonce: ports.nonce,
                 in_flight: &in_flight,
@@ -145,6 +145,7 @@ struct Step<'a> {
     workspace: &'a Workspace,
     identity: &'a Identity,
     secrets: &'a [Secret],
+    redactor: &'a Redactor,
     deadline: Instant,
     events: &'a dyn Emit,
     nonce: u64,
@@ -153,10 +154,8 @@ struct Step<'a> {
 
 /// The fixed workflow. A stage without work says nothing.
 async fn walk(step: &Step<'_>) -> Result<(), Stop> {
-    not_yet(step.settings)?;
-
     // Identity, and the local tree meanwhile.
-    let (me, tree) = tokio::join!(log_in(step), read_tree(step));
+    let (me, tree) = tokio::join!(log_in(step), stages::local::read(step));
     let (me, tree) = both(me, tree)?;
 
     // Plan: everything that can be wrong is found before anything is changed.
@@ -167,11 +166,12 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
     });
     let resolved = runs::resolve(step.workspace, step.settings, root.as_ref(), tree.as_ref(), step.events).await?;
 
-    // Deploy.
-    if let (Some(files), Some(tree), Some(root)) = (&step.settings.files, &tree, &root) {
-        let plan = WholeTree::of_everything(tree, root);
-        deploy::deploy(step.workspace, &plan, &files.shown, step.events).await?;
-        give_permissions(step, root).await?;
+    // Deploy, or tell what a deploy would do, or take away what was deployed.
+    if let Some(root) = root.as_ref().filter(|_| step.settings.local_path.is_some()) {
+        stages::files::run(step, root, tree.as_ref()).await?;
+        if step.settings.action == Action::Deploy {
+            give_permissions(step, root).await?;
+        }
     }
 
     // Run.

@@ -1,7 +1,8 @@
 //! The fold of all events: what the reports and the exit code are made from.
 
-use crate::event::{Counts, Ending, Event, RunEnd, RunLabel};
+use crate::event::{Counts, DriftTold, Ending, Event, RunEnd, RunLabel};
 use crate::exit::Exit;
+use crate::plan::{self, Intent};
 use crate::problem::Problem;
 
 /// What happened, all in all.
@@ -17,8 +18,14 @@ pub struct Outcome {
     pub target: Option<String>,
     /// The target's folder in the workspace.
     pub workspace_path: Option<String>,
-    /// What was deployed, when all of it arrived.
+    /// What of ours is there, when all of it arrived.
     pub deployed: Option<Counts>,
+    /// What was changed in the workspace, or would be, by `ACTION: plan`.
+    pub changes: Option<plan::Counts>,
+    /// What somebody changed in the workspace since the last deploy.
+    pub drifted: Vec<DriftTold>,
+    /// Where the plan is written.
+    pub plan_file: Option<String>,
     /// The runs in the order of their start.
     pub runs: Vec<RunRecord>,
     /// Everything that went wrong, in order.
@@ -49,6 +56,9 @@ impl Default for Outcome {
             target: None,
             workspace_path: None,
             deployed: None,
+            changes: None,
+            drifted: Vec::new(),
+            plan_file: None,
             runs: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -66,7 +76,15 @@ impl Outcome {
                 self.target.clone_from(target);
                 self.workspace_path.clone_from(path);
             }
-            Event::Deployed { counts, .. } => self.deployed = Some(*counts),
+            Event::Planned(told) => {
+                self.changes = Some(told.counts);
+                self.plan_file.clone_from(&told.file);
+            }
+            Event::Drifted(told) => self.drifted.extend(told.iter().cloned()),
+            Event::ChangesDone { intent, counts, holds, .. } => {
+                self.changes = Some(*counts);
+                self.deployed = (*intent == Intent::Deploy).then_some(*holds);
+            }
             Event::RunTriggered { run, job_id } => {
                 self.runs.push(RunRecord { run: run.clone(), job_id: *job_id, link: None, end: None });
             }

@@ -101,6 +101,11 @@ impl Pipeline {
         }
     }
 
+    /// The page of the build.
+    pub fn link(&self) -> Option<String> {
+        Some(format!("https://bitbucket.org/{}/pipelines/results/{}", self.repository.as_ref()?, self.build.as_ref()?))
+    }
+
     /// The User-Agent: it appears in the workspace's audit log (`system.access.audit.user_agent`), and ties every
     /// change there to a commit and a build. Products and versions hold letters, digits and `_.+-` only.
     pub fn user_agent(&self, version: &str) -> String {

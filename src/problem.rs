@@ -119,6 +119,7 @@ codes! {
     // Deploying
     TypeMismatch "type-mismatch" "The workspace holds an object of another kind at this path";
     DeployUnfinished "deploy-unfinished" "The deploy ended before everything was sent";
+    NotVerified "not-verified" "Something that was sent is not there as it was sent";
     NotFound "not-found" "Something that was named is not there";
     ForeignOwner "foreign-owner" "Another repository, or another pipe of this one, deploys to this `WORKSPACE_PATH`";
     NewerState "newer-state" "A newer version of the pipe wrote the target's state";

@@ -49,26 +49,24 @@ async fn one(
     for number in 1..=MOST_COPIES {
         let build = if number == 1 { copies.build.clone() } else { format!("{}.{number}", copies.build) };
         let copy = target.root.join(FOLDER).join("drift").join(&build).join(backup.path.as_str()).to_string();
-        let refused = |error: &Error| Problem::stop_of(error, &copy);
+        let refused = |error: &Error| stop(error, &copy);
         if let Some((folder, _)) = copy.rsplit_once('/')
             && folders.insert(folder.to_owned())
         {
             target.workspace.make_folder(folder).await.map_err(|error| refused(&error))?;
         }
-        let put = target.workspace.put(&copy, content.clone(), format, false).await;
-        match put {
-            Ok(Put::Written) => {}
-            // An earlier attempt may have made this very copy; an uncertain end may have, too. Looking tells.
-            Ok(Put::Exists) => {}
-            Err(error) if error.is_uncertain() => {}
+        let written = match target.workspace.put(&copy, content.clone(), format, false).await {
+            Ok(put) => put == Put::Written,
+            // It may be there; looking tells. So it does where an earlier attempt may have made this very copy.
+            Err(error) if error.is_uncertain() => false,
             Err(error) => return Err(refused(&error)),
-        }
+        };
         let there = target.workspace.export(&copy, export).await.map_err(|error| refused(&error))?;
         if matches!(&there, Exported::Content(there) if fingerprint(kind, there) == fingerprint(kind, &content)) {
             copies.keep_locally(&backup.path, kind, &content);
             return Ok(Some(copy));
         }
-        if matches!(put, Ok(Put::Written)) {
+        if written {
             return Err(unsafe_to_touch(&original, &format!("the copy at `{copy}` does not hold the same")));
         }
     }

@@ -7,9 +7,9 @@ mod upload;
 
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::Format;
-use crate::event::{DriftTold, Event};
+use crate::event::{Counts, DriftTold, Event};
 use crate::exit::Exit;
-use crate::plan::{Deletion, End, Intent, Plan};
+use crate::plan::{Deletion, End, Plan};
 use crate::problem::{Code, Problem};
 use crate::secrets::Redactor;
 use crate::source::Kind;
@@ -36,6 +36,8 @@ pub struct Work<'a> {
     pub copies: Copies,
     /// `LOCAL_PATH` as the user wrote it.
     pub from: String,
+    /// What the target holds when all of it has arrived.
+    pub holds: Counts,
 }
 
 /// Where copies of edited objects go.
@@ -74,7 +76,10 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
     let (workspace, events) = (target.workspace, target.events);
     let to = plan.root.to_string();
     let counts = plan.counts();
-    events.emit(Event::ChangesBegan { from: work.from.clone(), to: to.clone(), intent: plan.intent, counts });
+    let silent = plan.changes_nothing() && plan.drifted.is_empty();
+    if !silent {
+        events.emit(Event::ChangesBegan { from: work.from.clone(), to: to.clone(), intent: plan.intent, counts });
+    }
 
     let copies = backup::all(target, plan, &work.copies).await?;
     tell_drift(work, &copies);
@@ -102,17 +107,21 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
         End::WriteState => write_state(work, files).await?,
         End::RemoveRecords { then_root } => remove_records(work, then_root).await?,
     }
-    events.emit(Event::ChangesDone { to, intent: plan.intent, counts, elapsed: began.elapsed() });
+    let (holds, elapsed) = (work.holds, began.elapsed());
+    events.emit(Event::ChangesDone { to, intent: plan.intent, counts, holds, elapsed, silent });
     Ok(())
 }
 
 /// Says of each edit what became of it.
 fn tell_drift(work: &Work<'_>, copies: &[(String, String)]) {
-    for drifted in &work.plan.drifted {
+    let told = work.plan.drifted.iter().map(|drifted| {
         let at = work.plan.at(&drifted.path).to_string();
         let copy = copies.iter().find(|(original, _)| *original == at).map(|(_, copy)| copy.clone());
-        let words = drifted.in_words(&work.plan.root);
-        work.target.events.emit(Event::Drifted(DriftTold { path: at, words, copy }));
+        DriftTold { path: at, words: drifted.in_words(&work.plan.root), copy }
+    });
+    let told: Vec<DriftTold> = told.collect();
+    if !told.is_empty() {
+        work.target.events.emit(Event::Drifted(told));
     }
 }
 
@@ -194,15 +203,8 @@ fn not_replaced(error: &Error, at: &str) -> Stop {
     let mut problem = error.problem().at(at);
     if error.meaning() == Some(Meaning::NotEmpty) {
         problem.code = Code::TypeMismatch;
-        problem.hint = Some("somebody put something into the folder whose place a local file takes: move it away".into());
+        problem.hint =
+            Some("somebody put something into the folder whose place a local file takes: move it away".into());
     }
     Stop::because(Exit::Deploy, problem)
-}
-
-/// What a deploy is called in words: `Deploying`, `Removing`.
-pub(crate) fn verb(intent: Intent) -> (&'static str, &'static str) {
-    match intent {
-        Intent::Deploy => ("Deploying", "Deployed"),
-        Intent::Destroy => ("Removing", "Removed"),
-    }
 }

@@ -125,7 +125,8 @@ impl PlanFile {
             settings: Chosen {
                 prune: match plan.policy.prune {
                     Prune::None => "none",
-                    Prune::Files => "files",
+                    // What `all` does to jobs is no part of this file.
+                    Prune::Files | Prune::All => "files",
                     Prune::Force => "force",
                 }
                 .to_owned(),

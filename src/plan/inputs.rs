@@ -1,6 +1,6 @@
 //! What a plan is computed from: all of it values, so that the same inputs always give the same plan.
 
-use crate::settings::WorkspacePath;
+use crate::settings::{OnDrift, Prune, WorkspacePath};
 use crate::source::{Kind, Language};
 use crate::state::{Digest, FileRecord, RelativePath, State};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,29 +40,6 @@ pub struct Policy {
     pub prune: Prune,
     /// `ON_DRIFT`.
     pub on_drift: OnDrift,
-}
-
-/// What becomes of objects that an earlier deploy put there and that are no longer in the local tree. (`all` means files
-/// here; what it does to jobs is not a matter of files.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prune {
-    /// They stay, and stay ours: a later deploy may delete them.
-    None,
-    /// They are deleted.
-    Files,
-    /// They are deleted, however many they are.
-    Force,
-}
-
-/// What becomes of an edit that somebody made in the workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnDrift {
-    /// It is copied first.
-    Backup,
-    /// Nothing is changed at all.
-    Fail,
-    /// It is lost, and the log says so.
-    Overwrite,
 }
 
 /// A local file, as a plan sees it.

@@ -14,18 +14,16 @@ mod obstacle;
 mod render;
 mod retire;
 mod verify;
-mod whole;
 
+pub use crate::settings::{OnDrift, Prune};
 pub use compute::{compute, suspects};
 pub use file::{FileError, PlanFile};
 pub use inputs::{
-    Evidence, Inputs, Intended, Intent, Local, OnDrift, Ours, Policy, Prune, Remote, Seen, SeenKind, Suspect,
-    folders_to_list,
+    Evidence, Inputs, Intended, Intent, Local, Ours, Policy, Remote, Seen, SeenKind, Suspect, folders_to_list,
 };
 pub use obstacle::{Conflict, Obstacle, Why};
 pub use render::{Change, Counts, Sign};
 pub use verify::Mismatch;
-pub use whole::{Upload as WholeUpload, WholeTree};
 
 use crate::settings::WorkspacePath;
 use crate::state::{Digest, FileRecord, RelativePath};

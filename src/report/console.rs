@@ -2,8 +2,9 @@
 //! Colours are forced, since a pipe never has a terminal, unless `NO_COLOR` is set.
 
 use super::Output;
-use crate::event::{Counts, Ending, Event, RunEnd, TaskFailure};
+use crate::event::{Counts, DriftTold, Ending, Event, PlanTold, RunEnd, TaskFailure};
 use crate::exit::Exit;
+use crate::plan::{self, Intent};
 use crate::problem::Problem;
 use crate::secrets::Redactor;
 use crate::text;
@@ -14,6 +15,12 @@ const LINE_LENGTH: usize = 1_000;
 
 /// How much of a notebook's result is shown, in characters; the service keeps up to 5 MB of it, a log up to 50 MB.
 const OUTPUT_LENGTH: usize = 10_000;
+
+/// How many of many similar lines are shown.
+const SHOWN: usize = 20;
+
+/// How many changes of a plan are shown; its file has all.
+const SHOWN_CHANGES: usize = 50;
 
 /// Renders events.
 #[derive(Clone)]
@@ -72,20 +79,47 @@ impl Console {
             Event::Warned(problem) => self.problem(Style::Warning, problem),
             Event::LoggedIn { host, user, how } => self.info(&format!("Logged in to {host} as {user} ({how})")),
             Event::Ignored { path, reason } => tracing::debug!("ignored {path}: {reason}"),
-            Event::DeployBegan { from, to, counts } => {
-                self.info(&format!("Deploying {} from {from} to {to}", contents(counts)));
+            Event::Planned(told) => self.planned(told),
+            Event::NothingToDo { to, intent: Intent::Deploy, untouched } => {
+                let line = match untouched {
+                    1 => format!("Nothing to deploy: 1 object in {to} is as it should be"),
+                    _ => format!(
+                        "Nothing to deploy: {} in {to} are as they should be",
+                        text::count(*untouched, "object")
+                    ),
+                };
+                self.line(Style::Success, &line);
+            }
+            Event::NothingToDo { to, intent: Intent::Destroy, .. } => {
+                self.line(Style::Success, &format!("Nothing to remove: nothing in {to} was deployed from here"));
+            }
+            Event::LeftAlone(told) => {
+                let lines = told.iter().map(|(path, why)| format!("Left alone: {path} {why}"));
+                self.folded(lines, told.len(), |line| self.info(&line));
+            }
+            Event::Drifted(told) => self.folded(told.iter(), told.len(), |one| self.drifted(one)),
+            Event::ChangesBegan { from, to, intent: Intent::Deploy, counts } => {
+                self.info(&format!("Deploying from {from} to {to}: {}", changes(counts)));
+            }
+            Event::ChangesBegan { to, intent: Intent::Destroy, counts, .. } => {
+                self.info(&format!("Removing what was deployed to {to}: {}", changes(counts)));
             }
             Event::DeployProgress { done, total } => {
                 self.info(&format!("{} of {} uploaded", text::thousands(*done as u64), text::thousands(*total as u64)))
             }
-            Event::Deployed { to, counts, elapsed } => self.line(
+            Event::ChangesDone { silent: true, .. } => {}
+            Event::ChangesDone { to, intent: Intent::Deploy, counts, holds, elapsed, .. } => self.line(
                 Style::Success,
                 &format!(
-                    "Deployed {} ({}) to {to} in {}",
-                    contents(counts),
+                    "Deployed to {to} in {} ({} sent): {} are there",
+                    text::duration(*elapsed),
                     text::bytes(counts.bytes),
-                    text::duration(*elapsed)
+                    contents(holds)
                 ),
+            ),
+            Event::ChangesDone { to, intent: Intent::Destroy, counts, elapsed, .. } => self.line(
+                Style::Success,
+                &format!("Removed {} from {to} in {}", text::count(counts.deleted, "object"), text::duration(*elapsed)),
             ),
             Event::PermissionGiven { to, level } => self.info(&format!("Gave the {to} {level} on the folder")),
             Event::TargetKnown { .. } => {}
@@ -134,6 +168,39 @@ impl Console {
                     self.line(Style::Failure, &format!("{} (exit code {})", exit.words(), exit.code()));
                 }
             }
+        }
+    }
+
+    fn planned(&self, told: &PlanTold) {
+        let bytes = if told.counts.bytes > 0 {
+            format!(" ({} to send)", text::bytes(told.counts.bytes))
+        } else {
+            String::new()
+        };
+        self.info(&format!("Plan for {}: {}{bytes}", told.to, changes(&told.counts)));
+        for change in told.changes.iter().take(SHOWN_CHANGES) {
+            self.detail(&format!("{} {} ({})", change.sign.symbol(), change.path, change.reason));
+        }
+        if let Some(more) = told.changes.len().checked_sub(SHOWN_CHANGES).filter(|more| *more > 0) {
+            self.detail(&format!("… and {} more", text::thousands(more as u64)));
+        }
+        if let Some(file) = &told.file {
+            self.info(&format!("The whole plan is in {file}"));
+        }
+    }
+
+    fn drifted(&self, told: &DriftTold) {
+        self.line_with_end(Style::Warning, &format!("{} {}", told.path, told.words), " [drift]");
+        if let Some(copy) = &told.copy {
+            self.detail(&format!("copy: {copy}"));
+        }
+    }
+
+    /// Shows the first of many.
+    fn folded<T>(&self, all: impl Iterator<Item = T>, number: usize, show: impl Fn(T)) {
+        all.take(SHOWN).for_each(show);
+        if let Some(more) = number.checked_sub(SHOWN).filter(|more| *more > 0) {
+            self.info(&format!("… and {} more", text::thousands(more as u64)));
         }
     }
 
@@ -252,6 +319,22 @@ impl Console {
         let (start, cut) = self.redactor.cut(text, length);
         format!("{}{}", text::controls_escaped(&start), if cut { " …" } else { "" })
     }
+}
+
+/// `2 new, 1 changed, 997 as they should be`: what is none of is not named.
+fn changes(counts: &plan::Counts) -> String {
+    let parts: Vec<String> = [
+        (counts.created, "new"),
+        (counts.changed, "changed"),
+        (counts.deleted, "deleted"),
+        (counts.adopted, "there already"),
+        (counts.untouched, "as they should be"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, what)| format!("{} {what}", text::thousands(number as u64)))
+    .collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
 /// `4 notebooks, 2 files and 1 dashboard in 3 folders`: what is none of is not named.

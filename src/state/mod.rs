@@ -3,7 +3,6 @@
 //! A claim, not a fact: only the listing of the target tells what is there. Whoever may write to the target may have
 //! written the state too, so reading it is the judge of hostile input ([`State::read`]).
 
-mod digest;
 mod json;
 mod judge;
 mod owner;
@@ -11,7 +10,7 @@ mod path;
 mod read;
 mod record;
 
-pub use digest::Digest;
+pub use crate::digest::Digest;
 pub use judge::Accepted;
 pub use owner::Owner;
 pub use path::RelativePath;

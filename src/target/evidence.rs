@@ -2,14 +2,13 @@
 
 use super::stop;
 use crate::databricks::Workspace;
-use crate::databricks::error::{Error, Meaning};
+use crate::databricks::error::Error;
 use crate::databricks::objects::{Export, Exported};
 use crate::plan::{Evidence, Suspect};
 use crate::settings::WorkspacePath;
 use crate::source::{Kind, fingerprint};
 use crate::state::RelativePath;
 use crate::stop::Stop;
-use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::JoinSet;
 
@@ -75,15 +74,5 @@ pub(crate) fn form(kind: Kind, size: Option<u64>) -> Export {
         Kind::SourceNotebook(_) => Export::Source,
         Kind::JupyterNotebook(_) => Export::Jupyter,
         Kind::Dashboard | Kind::File => Export::File { size },
-    }
-}
-
-/// The content of one object, or why there is none.
-pub(crate) async fn content(workspace: &Workspace, at: &str, export: Export) -> Result<Option<Bytes>, Error> {
-    match workspace.export(at, export).await {
-        Ok(Exported::Content(content)) => Ok(Some(content)),
-        Ok(Exported::Missing | Exported::TooLarge) => Ok(None),
-        Err(error) if error.meaning() == Some(Meaning::NotFound) => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -10,15 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::JoinSet;
 
 /// What is right in a folder.
-pub struct Folder {
+pub(super) struct Folder {
     /// The objects by name; names that no deploy can make are left out.
     objects: BTreeMap<String, Seen>,
     /// Whether the folder of our records is among them; it is not in `objects`.
-    pub records: bool,
+    pub(super) records: bool,
 }
 
 /// Lists one folder; `None` where there is none, or none that we may see.
-pub async fn listing(workspace: &Workspace, folder: &WorkspacePath) -> Result<Option<Folder>, Error> {
+pub(super) async fn listing(workspace: &Workspace, folder: &WorkspacePath) -> Result<Option<Folder>, Error> {
     Ok(match workspace.list(folder.as_str()).await? {
         Some(Listing::Folder(objects)) => Some(Folder::of(objects)),
         // Something else stands where the folder goes: making the folder will say what.

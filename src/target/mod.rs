@@ -5,7 +5,9 @@ mod evidence;
 mod listing;
 
 pub use evidence::collect;
-pub use listing::listing;
+pub(crate) use evidence::form;
+pub(crate) use listing::all as list_all;
+use listing::listing;
 
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
@@ -79,7 +81,7 @@ impl Target<'_> {
     async fn read_state(&self) -> Result<Found, Stop> {
         let file = self.state_file();
         match self.workspace.export(file.as_str(), Export::File { size: None }).await {
-            Ok(Exported::Content(bytes)) => Ok(Found::read(&bytes, self.owner)),
+            Ok(Exported::Content(bytes)) => Ok(State::read(&bytes, self.owner)),
             Ok(Exported::TooLarge) => Ok(Found::Unreadable("is far too large for one".into())),
             Ok(Exported::Missing) => Ok(Found::Nothing),
             Err(error) => Err(stop(&error, file.as_str())),
@@ -87,12 +89,13 @@ impl Target<'_> {
     }
 
     fn invisible(&self) -> Stop {
-        let message = "was deployed to before, and cannot be listed by this identity (the workspace says that it does not exist)";
+        let message =
+            "was deployed to before, and cannot be listed by this identity (the workspace says that it does not exist)";
         Stop::because(
             Exit::Deploy,
-            Problem::new(Code::PermissionDenied, message)
-                .at(self.root.to_string())
-                .hint("give the identity the permission CAN_MANAGE on the folder, or log in as the one that deployed it"),
+            Problem::new(Code::PermissionDenied, message).at(self.root.to_string()).hint(
+                "give the identity the permission CAN_MANAGE on the folder, or log in as the one that deployed it",
+            ),
         )
     }
 }
@@ -104,7 +107,9 @@ pub(crate) fn stop(error: &Error, path: &str) -> Stop {
     Stop::because(
         exit,
         match error.meaning() {
-            Some(Meaning::PermissionDenied) => problem.hint("give the identity the permission to read and manage the target's folder"),
+            Some(Meaning::PermissionDenied) => {
+                problem.hint("give the identity the permission to read and manage the target's folder")
+            }
             _ => problem,
         },
     )

@@ -1,0 +1,194 @@
+//! Plan and deploy: from what is here and what is there to what is done.
+
+use super::local;
+use crate::Step;
+use crate::deploy::{self, Copies, Work};
+use crate::event::{DriftTold, Event, PlanTold};
+use crate::exit::Exit;
+use crate::plan::{self, Inputs, Intent, Local, Plan, PlanFile, Policy};
+use crate::problem::{Code, Problem};
+use crate::settings::{Action, WorkspacePath};
+use crate::source::{Kind, LocalTree};
+use crate::state::{DeployedBy, Owner, RelativePath};
+use crate::stop::Stop;
+use crate::target::{Observed, Target, collect};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Brings the target to what the settings ask for, or tells what that would take.
+pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&LocalTree>) -> Result<(), Stop> {
+    let settings = step.settings;
+    let owner = owner(step);
+    let target = Target { workspace: step.workspace, root, owner: &owner, events: step.events };
+    let approved = settings.plan.as_deref().map(approved).transpose()?;
+    let local = tree.map(local::planned).transpose()?.unwrap_or_default();
+    let intent = if settings.action == Action::Destroy { Intent::Destroy } else { Intent::Deploy };
+
+    let observed = target.observe(&local).await?;
+    let plan = plan_of(step, &target, &observed, intent, &local).await?;
+    let file = PlanFile::of(&plan, &owner, crate::VERSION);
+    if settings.action == Action::Plan {
+        return tell(step, &plan, &file);
+    }
+    if let Some(approved) = approved {
+        approved.still_holds(&file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
+    }
+    plan.may_run()?;
+    left_alone(step, &plan);
+    if plan.changes_nothing() && plan.drifted.is_empty() && !plan.records_change {
+        step.events.emit(Event::NothingToDo { to: root.to_string(), intent, untouched: plan.untouched });
+    }
+    let work = Work {
+        target,
+        observed: &observed,
+        plan: &plan,
+        by: by(step),
+        copies: Copies {
+            build: build(step),
+            local: settings.output_dir.join("drift"),
+            redactor: step.redactor.clone(),
+            jupyter: jupyter(&observed),
+        },
+        from: settings.files.as_ref().map(|files| files.shown.clone()).unwrap_or_default(),
+        holds: tree.map(holds).unwrap_or_default(),
+    };
+    deploy::carry_out(&work).await
+}
+
+/// Computes the plan; what looks changed is looked at first.
+async fn plan_of(
+    step: &Step<'_>,
+    target: &Target<'_>,
+    observed: &Observed,
+    intent: Intent,
+    local: &BTreeMap<RelativePath, Local>,
+) -> Result<Plan, Stop> {
+    let policy = Policy { prune: step.settings.prune, on_drift: step.settings.on_drift };
+    let inputs = Inputs { root: target.root, intent, policy, local, remote: &observed.remote, ours: &observed.ours };
+    let evidence = collect(target.workspace, target.root, plan::suspects(&inputs)).await?;
+    Ok(plan::compute(&inputs, &evidence))
+}
+
+/// `ACTION: plan`: shows the plan, writes it, and ends as the deploy would where that could not begin.
+fn tell(step: &Step<'_>, plan: &Plan, file: &PlanFile) -> Result<(), Stop> {
+    left_alone(step, plan);
+    let drifted = plan.drifted.iter().map(|drifted| DriftTold {
+        path: plan.at(&drifted.path).to_string(),
+        words: drifted.in_words(&plan.root),
+        copy: None,
+    });
+    let drifted: Vec<DriftTold> = drifted.collect();
+    if !drifted.is_empty() {
+        step.events.emit(Event::Drifted(drifted));
+    }
+    let written = write(&step.settings.output_dir, &step.redactor.redact(&file.to_json()));
+    let written = match written {
+        Ok(written) => Some(written),
+        Err(error) => {
+            let message = format!("the plan cannot be written: {error}");
+            let place = step.settings.output_dir.to_string_lossy().into_owned();
+            step.events.emit(Event::Warned(Problem::new(Code::OutputsNotWritten, message).at(place)));
+            None
+        }
+    };
+    step.events.emit(Event::Planned(PlanTold {
+        to: plan.root.to_string(),
+        counts: plan.counts(),
+        changes: plan.changes().collect(),
+        file: written,
+    }));
+    plan.may_run()
+}
+
+/// Writes the plan beside the outputs of this call: the plan of an earlier one is never overwritten.
+fn write(folder: &Path, json: &str) -> std::io::Result<String> {
+    use std::io::{Error, ErrorKind, Write};
+    std::fs::create_dir_all(folder)?;
+    for call in 1_u32.. {
+        let name = if call == 1 { "plan.json".to_owned() } else { format!("plan-{call}.json") };
+        let path = folder.join(name);
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => {
+                file.write_all(json.as_bytes())?;
+                return Ok(path.to_string_lossy().into_owned());
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::other("every name is taken"))
+}
+
+/// The plan that somebody has seen.
+fn approved(path: &Path) -> Result<PlanFile, Stop> {
+    let shown = path.to_string_lossy();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let problem = Problem::new(Code::InvalidPlan, format!("`{shown}` cannot be read: {error}")).at("PLAN");
+        Stop::because(Exit::Settings, problem.hint("hand the file over from the step that made it, as an artifact"))
+    })?;
+    PlanFile::read(&bytes).map_err(|error| Stop::because(Exit::Settings, error.problem(&shown)))
+}
+
+fn left_alone(step: &Step<'_>, plan: &Plan) {
+    let told = plan.left_alone.iter().map(|one| (plan.at(&one.path).to_string(), one.in_words())).collect::<Vec<_>>();
+    if !told.is_empty() {
+        step.events.emit(Event::LeftAlone(told));
+    }
+}
+
+fn owner(step: &Step<'_>) -> Owner {
+    let (pipeline, settings) = (step.pipeline, step.settings);
+    Owner::new(
+        pipeline.repository.as_deref(),
+        pipeline.repository_uuid.as_deref(),
+        settings.local_path.as_deref().unwrap_or("."),
+        settings.target.as_deref().unwrap_or_default(),
+    )
+}
+
+fn by(step: &Step<'_>) -> DeployedBy {
+    DeployedBy {
+        version: Some(crate::VERSION.to_owned()),
+        commit: step.pipeline.commit.clone(),
+        build: step.pipeline.build.clone(),
+        link: step.pipeline.link(),
+    }
+}
+
+/// A name for this build's copies: the number of the pipeline, and of the attempt where it is not the first.
+fn build(step: &Step<'_>) -> String {
+    let pipeline = step.pipeline;
+    let safe = |text: &String| text.chars().all(|next| next.is_ascii_alphanumeric()).then(|| text.clone());
+    let Some(build) = pipeline.build.as_ref().and_then(safe) else { return format!("local-{:016x}", step.nonce) };
+    match pipeline.attempt.as_ref().and_then(safe).filter(|attempt| attempt != "1") {
+        Some(attempt) => format!("{build}-{attempt}"),
+        None => build,
+    }
+}
+
+fn jupyter(observed: &Observed) -> BTreeMap<RelativePath, ()> {
+    let records = observed.ours.records.iter();
+    let jupyter = records.filter(|(_, record)| matches!(record.kind, Kind::JupyterNotebook(_)));
+    jupyter.map(|(path, _)| (path.clone(), ())).collect()
+}
+
+/// What the target holds when all of a tree has arrived.
+fn holds(tree: &LocalTree) -> crate::event::Counts {
+    let mut counts = crate::event::Counts::default();
+    let mut folders = std::collections::BTreeSet::new();
+    for file in &tree.files {
+        counts.bytes += file.size;
+        match file.kind {
+            Kind::SourceNotebook(_) | Kind::JupyterNotebook(_) => counts.notebooks += 1,
+            Kind::Dashboard => counts.dashboards += 1,
+            Kind::File => counts.files += 1,
+        }
+        let mut rest = file.remote.as_str();
+        while let Some((parent, _)) = rest.rsplit_once('/') {
+            folders.insert(parent);
+            rest = parent;
+        }
+    }
+    counts.folders = folders.len();
+    counts
+}
