@@ -231,7 +231,7 @@ impl<'a> Draft<'a> {
         }
         let content = match self.look(path, seen, None, true) {
             Content::Gone => return Cleared::Gone,
-            Content::Ours(content) => Some(content),
+            Content::Ours(content) if self.may_delete(path, seen, content) => Some(content),
             Content::Unreadable(why) if same_object && self.inputs.policy.on_drift == OnDrift::Backup => {
                 self.conflict(path, Why::Unreadable(why));
                 return Cleared::No;

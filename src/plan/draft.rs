@@ -107,6 +107,12 @@ impl<'a> Draft<'a> {
         self.inputs.ours.accepted.get(path).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Whether what is at `path` and holds `content` is ours to delete: the object that we deployed, or another one that
+    /// holds what a deploy which did not end was about to write.
+    pub(super) fn may_delete(&self, path: &RelativePath, seen: &Seen, content: Digest) -> bool {
+        self.same_object(path, seen) || self.accepted(path).iter().any(|intended| intended.fingerprint == content)
+    }
+
     pub(super) fn may_be_half_done(&self, path: &RelativePath) -> bool {
         !self.accepted(path).is_empty()
     }

@@ -55,7 +55,7 @@ impl Draft<'_> {
         }
         let content = match self.look(path, seen, None, true) {
             Content::Gone => return self.drop_record(path),
-            Content::Ours(content) => Some(content),
+            Content::Ours(content) if self.may_delete(path, seen, content) => Some(content),
             _ if !same_object => {
                 self.leave(path, Because::AnotherObject);
                 return self.drop_record(path);

@@ -666,3 +666,16 @@ fn an_object_from_a_hidden_folder_that_is_seen_elsewhere_has_one_record() {
     assert_eq!(plan.adopted, [path("x")]);
     assert_eq!(plan.kept.keys().map(RelativePath::as_str).collect::<Vec<_>>(), ["a/y", "b", "x"]);
 }
+
+#[test]
+fn another_object_with_the_recorded_content_is_not_ours_to_delete() {
+    let mut target = Target::with(&[("a", NOTEBOOK, 1), ("b", NOTEBOOK, 1), ("keep", NOTEBOOK, 1)]);
+    for at in ["a", "b"] {
+        target.put(at, what_of(NOTEBOOK), 1);
+        target.ours.accepted.insert(path(at), vec![local(NOTEBOOK, (2, 0)).intended()]);
+    }
+    let plan = target.plan(Intent::Deploy, BACKUP, &tree(&[("b", Kind::File, 1), ("keep", NOTEBOOK, 1)]));
+    assert_eq!(left(&plan), ["a is not the object that was deployed here, so it is not deleted"]);
+    assert_eq!(stops(&plan).1.len(), 1);
+    assert!(plan.deletions.is_empty() && plan.replaced.is_empty());
+}
