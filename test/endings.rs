@@ -79,7 +79,7 @@ fn a_signal_ends_a_deploy_at_once() {
     running.sandbox().fault(Fault::always(On::post("/api/2.0/workspace/import"), slow));
     let step = Step::deploying(running.sandbox()).notebook("notebooks/a.py");
     let mut pipe = step.start(&running);
-    pipe.wait_for("Deploying 1 notebook");
+    pipe.wait_for("Deploying from notebooks");
     pipe.signal("TERM");
     let ended = pipe.end();
     assert_eq!(ended.code, 8, "{}", ended.log);
@@ -160,22 +160,4 @@ async fn a_panic_ends_in_the_same_report() {
     assert_golden("endings/panic", &log.text().replace(&id.to_string(), "<id>"));
     let outputs = outputs(&step);
     assert_eq!((&outputs["exit_code"], &outputs["runs"][0]["state"]), (&json!(70), &json!("running")));
-}
-
-/// Until the walk can do them, they end it before anything is contacted.
-#[tokio::test(start_paused = true)]
-async fn what_is_not_done_yet_does_not_pass_for_a_deploy() {
-    for (variable, value, words) in [
-        ("ACTION", "plan", "ACTION: `plan` is not a part of this version"),
-        ("ACTION", "destroy", "ACTION: `destroy` is not a part of this version"),
-        ("PLAN", "plan.json", "PLAN: a deploy cannot be held to a plan in this version"),
-    ] {
-        let sandbox = Sandbox::new();
-        let step =
-            Step::deploying(&sandbox).notebook("notebooks/a.py").file("plan.json", "{}").variable(variable, value);
-        let ended = step.inside(&sandbox).await;
-        assert_eq!(ended.exit, Exit::Settings, "{}", ended.log);
-        assert!(ended.log.contains(words), "{}", ended.log);
-        assert!(sandbox.requests().is_empty());
-    }
 }
