@@ -305,6 +305,30 @@ async fn a_wait_that_outlives_the_identity_ends_before_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_workspace_that_hangs_does_not_use_up_the_time_to_cancel() {
+    // Whatever the last look's moment is.
+    for seconds in [300, 310, 320, 330, 340, 350, 360] {
+        let sandbox = trusting();
+        let hangs = Trouble::Delay(Moment::Before, 2 * HOUR);
+        sandbox.fault(Fault { skip: 5, ..Fault::always(On::get("/api/2.2/jobs/runs/get"), hangs) });
+        let ago = StepClaims { issued_ago: Duration::from_secs(seconds), ..StepClaims::production() };
+        let (ended, _) = watch(&sandbox, 3 * HOUR, ago, &[("ON_TIMEOUT", "cancel")]).await;
+        assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
+        assert!(sandbox.runs()[0].cancel_requested, "{seconds}: {}", ended.log);
+        assert!(ended.log.contains("[identity-ended]"), "{}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_before_the_identitys_end_stays_the_end_of_the_wait() {
+    let sandbox = trusting();
+    let (ended, _) = watch(&sandbox, 3 * HOUR, StepClaims::production(), &[("TIMEOUT", "20m")]).await;
+    assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
+    assert!(ended.log.contains("longer than `TIMEOUT`") && ended.log.contains("[wait-ended]"), "{}", ended.log);
+    assert!(!ended.log.contains("[identity-ended]"), "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_the_identity_outlives_is_seen_to_its_end() {
     // A quarter of an hour before the token ends; and, where access tokens outlive it, well after that.
     for (rule, takes, renewals) in [
