@@ -135,7 +135,20 @@ async fn a_token_follows_the_documents_to_known_domains_only() {
     let ended = step.inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_eq!(token_paths(&sandbox), ["dbc-1.cloud.databricks.com/oidc/v1/token"]);
-    for away in ["https://elsewhere.example.com/oidc", "http://dbc-1.cloud.databricks.com/oidc"] {
+    // A user in a document's address is nobody's credential.
+    let sandbox = workspace(HostKind::Workspace);
+    let with_user = "https://me:hunter2hunter2@dbc-1.cloud.databricks.com/oidc";
+    sandbox.change_host_metadata(document(json!({ "oidc_endpoint": with_user })));
+    assert_eq!(keyless(&sandbox).inside(&sandbox).await.exit, Exit::Done);
+    let documents = sandbox.requests().into_iter().filter(|request| !request.path.starts_with("/api/"));
+    assert!(documents.map(|request| request.authorization).all(|scheme| scheme.is_none()));
+    for away in [
+        "https://elsewhere.example.com/oidc",
+        "http://dbc-1.cloud.databricks.com/oidc",
+        // This machine is exempt for those who have named it, not for a document.
+        "http://127.0.0.1:8080/oidc",
+        "https://localhost/oidc",
+    ] {
         let sandbox = workspace(HostKind::Workspace);
         sandbox.change_host_metadata(document(json!({ "oidc_endpoint": away })));
         let ended = keyless(&sandbox).inside(&sandbox).await;

@@ -227,6 +227,39 @@ fn a_good_identity_that_may_not_come_in_is_told_apart_from_a_bad_one() {
     }
 }
 
+#[test]
+fn a_token_for_the_account_and_one_of_another_issuer_are_told_what_is_true_of_them() {
+    let sandbox = trusting();
+    let token = production(&sandbox);
+    let step = deploying(&sandbox, &token).without("DATABRICKS_CLIENT_ID").variable("DATABRICKS_OIDC_TOKEN", &token);
+    let ended = refused("no_client_id", &sandbox, &step);
+    assert!(ended.code == 2 && !ended.log.contains("of that id"), "{}", ended.log);
+    let sandbox = trusting();
+    let without = |claim: &str| Flaw::Claim(claim.to_owned(), Value::Null);
+    let flaws = ["repositoryUuid", "deploymentEnvironmentUuid", "workspaceUuid", "branchName"].map(without);
+    let foreign = sandbox.bitbucket().flawed_step(&StepClaims::production(), &flaws);
+    let step = deploying(&sandbox, &foreign).variable("DATABRICKS_OIDC_TOKEN", &foreign);
+    let ended = refused("other_issuer", &sandbox, &step);
+    assert!(ended.code == 2 && !ended.log.contains("braces"), "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_in_an_answer_of_another_shape_is_not_shown() {
+    const NEW: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJuZXcifQ.bm90LXNlZW4teWV0LWJ5LWFueWJvZHk";
+    let quoted = format!("\"{NEW}\"");
+    let [list, field] = [json!({ "access_token": [NEW] }), json!({ "token": NEW })].map(|body| body.to_string());
+    for body in [NEW.to_owned(), quoted, list, field] {
+        let sandbox = trusting();
+        let answer = Canned { status: 200, headers: Vec::new(), body: body.clone().into() };
+        sandbox.fault(Fault::always(On::post(TOKEN), Trouble::Answer(Moment::Before, answer)));
+        let step = deploying(&sandbox, &production(&sandbox)).variable("DEBUG", "true");
+        let ended = step.inside(&sandbox).await;
+        assert_eq!(ended.exit, Exit::Identity, "{}", ended.log);
+        assert!(ended.log.contains("not answered with an access token"), "{}", ended.log);
+        assert!(!ended.log.contains("eyJzdWIiOiJuZXcifQ"), "{body}: {}", ended.log);
+    }
+}
+
 /// The policy that a log proposes.
 fn proposed(log: &str) -> Value {
     let lines: Vec<&str> = log.lines().skip_while(|line| line.trim() != "{").collect();
