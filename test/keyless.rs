@@ -188,6 +188,9 @@ fn what_is_wrong_with_the_token_itself_is_told_apart() {
     let unknown = deploying(&sandbox, &production(&sandbox))
         .variable("DATABRICKS_CLIENT_ID", "5f5e8b6a-0000-4000-8000-00000000beef");
     assert_eq!(refused("wrong_client_id", &sandbox, &unknown).code, 2);
+    // The id counts, not how it is typed.
+    let upper = deploying(&sandbox, &production(&sandbox)).variable("DATABRICKS_CLIENT_ID", ID.to_uppercase());
+    assert_eq!(upper.against(&Running::start(sandbox.clone()).unwrap()).code, 0);
     // `oidc: true` is missing; whether a line hands nothing over makes no difference.
     for nothing in ["", "$BITBUCKET_STEP_OIDC_TOKEN"] {
         let ended = refused("no_oidc", &sandbox, &deploying(&sandbox, nothing));
