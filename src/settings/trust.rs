@@ -135,7 +135,8 @@ fn pattern(item: &str) -> Result<String, &'static str> {
     let url = Url::parse(&format!("https://{rest}")).map_err(|_| "is not the name of a host")?;
     // The parser drops much in silence: the port 443, an empty user, tabs, what follows `?`, `#` or a backslash.
     let is_of_a_name = |next: char| next.is_alphanumeric() || matches!(next, '.' | '-' | '_');
-    if !rest.chars().all(is_of_a_name) && !(rest.starts_with('[') && rest.ends_with(']')) {
+    let in_brackets = rest.starts_with('[') && rest.ends_with(']');
+    if !in_brackets && !rest.chars().all(is_of_a_name) {
         return Err("has more in it than the name of a host");
     }
     match url.host() {
