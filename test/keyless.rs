@@ -332,6 +332,8 @@ async fn a_wait_that_outlives_the_identity_ends_before_it_does() {
     let (ended, job) = watch(&sandbox, 3 * HOUR, ago.clone(), &[]).await;
     assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
     assert_golden("keyless/outlived_leave", &told(&ended, job));
+    // The token ends after 55 minutes.
+    assert!(ended.log.contains("(after 54m)"), "{}", ended.log);
     assert!(!sandbox.runs()[0].cancel_requested);
     let sandbox = trusting();
     let (ended, job) = watch(&sandbox, 3 * HOUR, ago, &[("ON_TIMEOUT", "cancel")]).await;
@@ -353,6 +355,16 @@ async fn a_workspace_that_hangs_does_not_use_up_the_time_to_cancel() {
         assert!(sandbox.runs()[0].cancel_requested, "{seconds}: {}", ended.log);
         assert!(ended.log.contains("[identity-ended]"), "{}", ended.log);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_can_be_renewed_after_timeout_to_cancel_the_run() {
+    let sandbox = trusting();
+    sandbox.set_access_token_lifetime(Duration::from_secs(6));
+    let more = [("TIMEOUT", "20m"), ("ON_TIMEOUT", "cancel")];
+    let (ended, _) = watch(&sandbox, 3 * HOUR, StepClaims::production(), &more).await;
+    assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
+    assert!(sandbox.runs()[0].cancel_requested && sandbox.runs()[0].ended, "{}", ended.log);
 }
 
 #[tokio::test(start_paused = true)]
@@ -436,6 +448,20 @@ async fn tokens_of_other_issuers_come_from_variables_and_files() {
         assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
         assert!(ended.log.contains("(an identity token, because"), "{}", ended.log);
         assert_silent(&sandbox, &token, &ended.log);
+        // Nor is it shown when the server shows it; there it is short enough to be quoted in full.
+        let sandbox = trusting();
+        let short = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJtZSJ9.c2lnbmF0dXItbmllLWdlemVpZ3Q";
+        let echo = Canned::error(400, "INVALID_PARAMETER_VALUE", &format!("cannot take {short} for a token"));
+        sandbox.fault(Fault::always(On::post(TOKEN), Trouble::Answer(Moment::Before, echo)));
+        let names: Vec<String> = step
+            .variables()
+            .into_iter()
+            .filter(|(_, value)| *value == token)
+            .map(|(name, _)| name.to_string())
+            .collect();
+        let step = step.file("token.jwt", short);
+        let ended = names.iter().fold(step, |step, name| step.variable(name, short)).inside(&sandbox).await;
+        assert!(ended.exit == Exit::Identity && ended.log.contains("cannot take [secret] for"), "{}", ended.log);
     }
 }
 
