@@ -212,7 +212,6 @@ pub(super) fn of_entra(refusal: &Refusal, login: &AzureLogin) -> Option<Problem>
 /// The reason why the workspace does not know us, for the log.
 pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
     let mut problem = error.problem();
-    let keyless = matches!(settings.login.way, AuthType::BitbucketOidc | AuthType::EnvOidc | AuthType::FileOidc);
     match error.meaning() {
         Some(Meaning::PermissionDenied) => {
             problem.message = format!(
@@ -241,7 +240,7 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
                     .to_owned(),
             );
         }
-        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if keyless => {
+        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if settings.login.way.is_keyless() => {
             problem.hint = Some(
                 "Databricks has issued the token a moment ago, for this host: check that `DATABRICKS_HOST` is the workspace \
                  that is meant, then run again"

@@ -46,8 +46,7 @@ pub(super) fn login(reader: &mut Reader<'_>, sources: Sources<'_>) -> Read<Chose
     };
     let login = read(reader, sources, way);
     // That an identity makes a stored secret superfluous is said where there is one, and nowhere else.
-    let keyless = matches!(way, AuthType::EnvOidc | AuthType::FileOidc | AuthType::BitbucketOidc);
-    if login.is_ok() || !keyless {
+    if login.is_ok() || !way.is_keyless() {
         unused::warn(reader, sources, way, forced.is_some());
     }
     let login = login?;
