@@ -2,7 +2,7 @@
 
 use crate::support::{Inside, Step, assert_golden};
 use databricks_deploy::exit::Exit;
-use databricks_sandbox::{Bitbucket, HostKind, Principal, Sandbox, StepClaims};
+use databricks_sandbox::{Bitbucket, Canned, Fault, HostKind, Moment, On, Principal, Sandbox, StepClaims, Trouble};
 use serde_json::{Value, json};
 
 const ID: &str = "5f5e8b6a-0000-4000-8000-00000000a001";
@@ -160,4 +160,26 @@ async fn a_token_follows_the_documents_to_known_domains_only() {
     let ended = keyless(&sandbox).variable("ALLOWED_HOSTS", "elsewhere.example.com").inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_eq!(token_paths(&sandbox), ["elsewhere.example.com/oidc/v1/token"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_passing_trouble_at_any_request_of_the_log_in_changes_nothing() {
+    let plain = workspace(HostKind::Unified);
+    let step = |sandbox: &Sandbox| keyless(sandbox).variable("DATABRICKS_WORKSPACE_ID", sandbox.workspace_id());
+    assert_eq!(step(&plain).inside(&plain).await.exit, Exit::Done);
+    let me = plain.requests().iter().position(|request| request.path.ends_with("/Me")).unwrap() as u64 + 1;
+    for trouble in [
+        Trouble::Answer(Moment::Before, Canned::error(503, "TEMPORARILY_UNAVAILABLE", "later")),
+        Trouble::Answer(Moment::Before, Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "slowly").retry_after(2)),
+        Trouble::Answer(Moment::After, Canned::error(500, "", "oops")),
+        Trouble::Drop(Moment::Before),
+        Trouble::Drop(Moment::After),
+    ] {
+        for request in 1..=me {
+            let sandbox = workspace(HostKind::Unified);
+            sandbox.fault(Fault::nth(On::any(), request, trouble.clone()));
+            let ended = step(&sandbox).inside(&sandbox).await;
+            assert_eq!(ended.exit, Exit::Done, "{trouble:?} at {request}: {}", ended.log);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::cache::Grant;
 use super::{patient, refusal};
 use crate::databricks::error::{Error, classify, parse_json};
-use crate::http::{Answer, Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Unsigned, Verdict};
+use crate::http::{Answer, Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Unsigned};
 use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
 use crate::settings::{Settings, TrustedHosts, is_account_console};
@@ -173,7 +173,8 @@ impl Endpoint {
         base.join(&server.token_endpoint).map_err(not_an_address)
     }
 
-    /// A document that is asked for once: a host in trouble is found out by the request for the token.
+    /// A document that everybody may read. Passing trouble is borne for a moment, since a host of several workspaces has
+    /// its endpoint elsewhere than most; a host in lasting trouble is found out by the request for the token.
     async fn document<T: DeserializeOwned>(&self, client: &Client, path: &str) -> Result<T, Error> {
         let call = Call {
             method: Method::GET,
@@ -183,13 +184,9 @@ impl Endpoint {
             body: Body::Empty,
             class: Class::Control,
             repeat: Repeat::Always,
-            patience: Some(Duration::ZERO),
+            patience: Some(Duration::from_secs(10)),
         };
-        let once = |answer: &Answer| match classify(answer) {
-            Verdict::Accept => Verdict::Accept,
-            _ => Verdict::Fail,
-        };
-        Ok(parse_json(&client.send(&call, once).await?)?)
+        Ok(parse_json(&client.send(&call, classify).await?)?)
     }
 }
 
