@@ -4,7 +4,9 @@
 use crate::network::proxy::{Answer, ConnectProxy};
 use crate::support::{Ended, Step, assert_golden};
 use databricks_deploy::exit::Exit;
-use databricks_sandbox::{EntraCloud, Principal, Running, Sandbox, Tls, TokenState};
+use databricks_sandbox::{
+    Canned, EntraCloud, Fault, Moment, On, Principal, Running, Sandbox, Tls, TokenState, Trouble,
+};
 use std::time::Duration;
 
 const TENANT: &str = "5f5e8b6a-0000-4000-8000-00000000e001";
@@ -99,6 +101,16 @@ async fn rights_on_the_resource_are_enough() {
         let to_workspace = request.host.as_deref() == Some("adb-12.3.azuredatabricks.net");
         assert_eq!(request.carries(&tokens[1]), to_workspace, "{}", request.line());
     }
+    // Which of the two was refused, the workspace does not say: both are bought anew.
+    let (sandbox, secret) = workspace(EntraCloud::Public, false);
+    let once = Trouble::Answer(Moment::Before, Canned::error(401, "401", "Unauthorized"));
+    sandbox.fault(Fault::once(On::path("/api/2.0/preview/scim"), once));
+    let step = deploying(&sandbox, &secret).variable("DATABRICKS_AZURE_RESOURCE_ID", RESOURCE);
+    let ended = step.variable("DEBUG", "true").inside(&sandbox).await;
+    assert_eq!((ended.exit, sandbox.access_tokens().len()), (Exit::Done, 4), "{}", ended.log);
+    // What is sent to Entra ID counts too.
+    let requests = format!("{} requests, ", sandbox.requests().len());
+    assert!(ended.log.contains(&requests), "{requests}: {}", ended.log);
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,8 +135,8 @@ async fn tokens_of_entra_id_are_renewed_in_time() {
         step = step.notebook(&format!("notebooks/n{number}.py"));
     }
     sandbox.set_access_token_lifetime(Duration::from_secs(300));
-    let slow = databricks_sandbox::Trouble::Delay(databricks_sandbox::Moment::Before, Duration::from_secs(50));
-    sandbox.fault(databricks_sandbox::Fault::always(databricks_sandbox::On::post("/api/2.0/workspace/import"), slow));
+    let slow = Trouble::Delay(Moment::Before, Duration::from_secs(50));
+    sandbox.fault(Fault::always(On::post("/api/2.0/workspace/import"), slow));
     let ended = step.inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     let refused = sandbox.requests().iter().filter(|request| matches!(request.status, Some(401 | 403))).count();

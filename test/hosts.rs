@@ -2,7 +2,7 @@
 
 use crate::support::{Inside, Step, assert_golden};
 use databricks_deploy::exit::Exit;
-use databricks_sandbox::{Bitbucket, HostKind, Principal, Sandbox, StepClaims};
+use databricks_sandbox::{Bitbucket, Canned, Fault, HostKind, Moment, On, Principal, Sandbox, StepClaims, Trouble};
 use serde_json::{Value, json};
 
 const ID: &str = "5f5e8b6a-0000-4000-8000-00000000a001";
@@ -135,7 +135,20 @@ async fn a_token_follows_the_documents_to_known_domains_only() {
     let ended = step.inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_eq!(token_paths(&sandbox), ["dbc-1.cloud.databricks.com/oidc/v1/token"]);
-    for away in ["https://elsewhere.example.com/oidc", "http://dbc-1.cloud.databricks.com/oidc"] {
+    // A user in a document's address is nobody's credential.
+    let sandbox = workspace(HostKind::Workspace);
+    let with_user = "https://me:hunter2hunter2@dbc-1.cloud.databricks.com/oidc";
+    sandbox.change_host_metadata(document(json!({ "oidc_endpoint": with_user })));
+    assert_eq!(keyless(&sandbox).inside(&sandbox).await.exit, Exit::Done);
+    let documents = sandbox.requests().into_iter().filter(|request| !request.path.starts_with("/api/"));
+    assert!(documents.map(|request| request.authorization).all(|scheme| scheme.is_none()));
+    for away in [
+        "https://elsewhere.example.com/oidc",
+        "http://dbc-1.cloud.databricks.com/oidc",
+        // This machine is exempt for those who have named it, not for a document.
+        "http://127.0.0.1:8080/oidc",
+        "https://localhost/oidc",
+    ] {
         let sandbox = workspace(HostKind::Workspace);
         sandbox.change_host_metadata(document(json!({ "oidc_endpoint": away })));
         let ended = keyless(&sandbox).inside(&sandbox).await;
@@ -147,4 +160,26 @@ async fn a_token_follows_the_documents_to_known_domains_only() {
     let ended = keyless(&sandbox).variable("ALLOWED_HOSTS", "elsewhere.example.com").inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_eq!(token_paths(&sandbox), ["elsewhere.example.com/oidc/v1/token"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_passing_trouble_at_any_request_of_the_log_in_changes_nothing() {
+    let plain = workspace(HostKind::Unified);
+    let step = |sandbox: &Sandbox| keyless(sandbox).variable("DATABRICKS_WORKSPACE_ID", sandbox.workspace_id());
+    assert_eq!(step(&plain).inside(&plain).await.exit, Exit::Done);
+    let me = plain.requests().iter().position(|request| request.path.ends_with("/Me")).unwrap() as u64 + 1;
+    for trouble in [
+        Trouble::Answer(Moment::Before, Canned::error(503, "TEMPORARILY_UNAVAILABLE", "later")),
+        Trouble::Answer(Moment::Before, Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "slowly").retry_after(2)),
+        Trouble::Answer(Moment::After, Canned::error(500, "", "oops")),
+        Trouble::Drop(Moment::Before),
+        Trouble::Drop(Moment::After),
+    ] {
+        for request in 1..=me {
+            let sandbox = workspace(HostKind::Unified);
+            sandbox.fault(Fault::nth(On::any(), request, trouble.clone()));
+            let ended = step(&sandbox).inside(&sandbox).await;
+            assert_eq!(ended.exit, Exit::Done, "{trouble:?} at {request}: {}", ended.log);
+        }
+    }
 }

@@ -188,6 +188,9 @@ fn what_is_wrong_with_the_token_itself_is_told_apart() {
     let unknown = deploying(&sandbox, &production(&sandbox))
         .variable("DATABRICKS_CLIENT_ID", "5f5e8b6a-0000-4000-8000-00000000beef");
     assert_eq!(refused("wrong_client_id", &sandbox, &unknown).code, 2);
+    // The id counts, not how it is typed.
+    let upper = deploying(&sandbox, &production(&sandbox)).variable("DATABRICKS_CLIENT_ID", ID.to_uppercase());
+    assert_eq!(upper.against(&Running::start(sandbox.clone()).unwrap()).code, 0);
     // `oidc: true` is missing; whether a line hands nothing over makes no difference.
     for nothing in ["", "$BITBUCKET_STEP_OIDC_TOKEN"] {
         let ended = refused("no_oidc", &sandbox, &deploying(&sandbox, nothing));
@@ -224,6 +227,39 @@ fn a_good_identity_that_may_not_come_in_is_told_apart_from_a_bad_one() {
         sandbox.fault(Fault::always(On::path(on), Trouble::Answer(Moment::Before, canned)));
         let ended = refused(name, &sandbox, &deploying(&sandbox, &production(&sandbox)));
         assert!(ended.code == 2 && ended.log.contains(code), "{}", ended.log);
+    }
+}
+
+#[test]
+fn a_token_for_the_account_and_one_of_another_issuer_are_told_what_is_true_of_them() {
+    let sandbox = trusting();
+    let token = production(&sandbox);
+    let step = deploying(&sandbox, &token).without("DATABRICKS_CLIENT_ID").variable("DATABRICKS_OIDC_TOKEN", &token);
+    let ended = refused("no_client_id", &sandbox, &step);
+    assert!(ended.code == 2 && !ended.log.contains("of that id"), "{}", ended.log);
+    let sandbox = trusting();
+    let without = |claim: &str| Flaw::Claim(claim.to_owned(), Value::Null);
+    let flaws = ["repositoryUuid", "deploymentEnvironmentUuid", "workspaceUuid", "branchName"].map(without);
+    let foreign = sandbox.bitbucket().flawed_step(&StepClaims::production(), &flaws);
+    let step = deploying(&sandbox, &foreign).variable("DATABRICKS_OIDC_TOKEN", &foreign);
+    let ended = refused("other_issuer", &sandbox, &step);
+    assert!(ended.code == 2 && !ended.log.contains("braces"), "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_in_an_answer_of_another_shape_is_not_shown() {
+    const NEW: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJuZXcifQ.bm90LXNlZW4teWV0LWJ5LWFueWJvZHk";
+    let quoted = format!("\"{NEW}\"");
+    let [list, field] = [json!({ "access_token": [NEW] }), json!({ "token": NEW })].map(|body| body.to_string());
+    for body in [NEW.to_owned(), quoted, list, field] {
+        let sandbox = trusting();
+        let answer = Canned { status: 200, headers: Vec::new(), body: body.clone().into() };
+        sandbox.fault(Fault::always(On::post(TOKEN), Trouble::Answer(Moment::Before, answer)));
+        let step = deploying(&sandbox, &production(&sandbox)).variable("DEBUG", "true");
+        let ended = step.inside(&sandbox).await;
+        assert_eq!(ended.exit, Exit::Identity, "{}", ended.log);
+        assert!(ended.log.contains("not answered with an access token"), "{}", ended.log);
+        assert!(!ended.log.contains("eyJzdWIiOiJuZXcifQ"), "{body}: {}", ended.log);
     }
 }
 
@@ -296,12 +332,48 @@ async fn a_wait_that_outlives_the_identity_ends_before_it_does() {
     let (ended, job) = watch(&sandbox, 3 * HOUR, ago.clone(), &[]).await;
     assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
     assert_golden("keyless/outlived_leave", &told(&ended, job));
+    // The token ends after 55 minutes.
+    assert!(ended.log.contains("(after 54m)"), "{}", ended.log);
     assert!(!sandbox.runs()[0].cancel_requested);
     let sandbox = trusting();
     let (ended, job) = watch(&sandbox, 3 * HOUR, ago, &[("ON_TIMEOUT", "cancel")]).await;
     assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
     assert_golden("keyless/outlived_cancel", &told(&ended, job));
     assert!(sandbox.runs()[0].cancel_requested && sandbox.runs()[0].ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workspace_that_hangs_does_not_use_up_the_time_to_cancel() {
+    // Whatever the last look's moment is.
+    for seconds in [300, 310, 320, 330, 340, 350, 360] {
+        let sandbox = trusting();
+        let hangs = Trouble::Delay(Moment::Before, 2 * HOUR);
+        sandbox.fault(Fault { skip: 5, ..Fault::always(On::get("/api/2.2/jobs/runs/get"), hangs) });
+        let ago = StepClaims { issued_ago: Duration::from_secs(seconds), ..StepClaims::production() };
+        let (ended, _) = watch(&sandbox, 3 * HOUR, ago, &[("ON_TIMEOUT", "cancel")]).await;
+        assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
+        assert!(sandbox.runs()[0].cancel_requested, "{seconds}: {}", ended.log);
+        assert!(ended.log.contains("[identity-ended]"), "{}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_can_be_renewed_after_timeout_to_cancel_the_run() {
+    let sandbox = trusting();
+    sandbox.set_access_token_lifetime(Duration::from_secs(6));
+    let more = [("TIMEOUT", "20m"), ("ON_TIMEOUT", "cancel")];
+    let (ended, _) = watch(&sandbox, 3 * HOUR, StepClaims::production(), &more).await;
+    assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
+    assert!(sandbox.runs()[0].cancel_requested && sandbox.runs()[0].ended, "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_before_the_identitys_end_stays_the_end_of_the_wait() {
+    let sandbox = trusting();
+    let (ended, _) = watch(&sandbox, 3 * HOUR, StepClaims::production(), &[("TIMEOUT", "20m")]).await;
+    assert_eq!(ended.exit, Exit::WaitEnded, "{}", ended.log);
+    assert!(ended.log.contains("longer than `TIMEOUT`") && ended.log.contains("[wait-ended]"), "{}", ended.log);
+    assert!(!ended.log.contains("[identity-ended]"), "{}", ended.log);
 }
 
 #[tokio::test(start_paused = true)]
@@ -376,6 +448,20 @@ async fn tokens_of_other_issuers_come_from_variables_and_files() {
         assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
         assert!(ended.log.contains("(an identity token, because"), "{}", ended.log);
         assert_silent(&sandbox, &token, &ended.log);
+        // Nor is it shown when the server shows it; there it is short enough to be quoted in full.
+        let sandbox = trusting();
+        let short = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJtZSJ9.c2lnbmF0dXItbmllLWdlemVpZ3Q";
+        let echo = Canned::error(400, "INVALID_PARAMETER_VALUE", &format!("cannot take {short} for a token"));
+        sandbox.fault(Fault::always(On::post(TOKEN), Trouble::Answer(Moment::Before, echo)));
+        let names: Vec<String> = step
+            .variables()
+            .into_iter()
+            .filter(|(_, value)| *value == token)
+            .map(|(name, _)| name.to_string())
+            .collect();
+        let step = step.file("token.jwt", short);
+        let ended = names.iter().fold(step, |step, name| step.variable(name, short)).inside(&sandbox).await;
+        assert!(ended.exit == Exit::Identity && ended.log.contains("cannot take [secret] for"), "{}", ended.log);
     }
 }
 

@@ -86,6 +86,8 @@ pub(super) struct Cached<S> {
 #[derive(Default)]
 struct State {
     held: Option<Held>,
+    /// When the identity ends behind the tokens; still known when one of them was thrown away.
+    end: Option<End>,
     /// The last failure: those who were waiting for that very answer need not ask again.
     failed: Option<(Instant, NoCredential)>,
 }
@@ -96,8 +98,6 @@ struct Held {
     stale: Option<Instant>,
     /// From when on it is not to be used.
     unused: Option<Instant>,
-    /// When the identity ends behind it.
-    end: Option<End>,
 }
 
 /// What is at hand.
@@ -165,14 +165,16 @@ impl<S: TokenSource> Cached<S> {
             asked.checked_add(lifetime.saturating_sub(margin.min(lifetime / 2)))
         };
         tracing::debug!(seconds = lifetime.map(|lifetime| lifetime.as_secs()), "a new access token");
-        let mut held = Held { field: field.clone(), stale: before_end(STALE), unused: before_end(UNUSED), end: None };
+        let mut held = Held { field: field.clone(), stale: before_end(STALE), unused: before_end(UNUSED) };
+        let mut end = None;
         if let Some(left) = bought_with {
             let course = Course::of(lifetime, left);
             held.stale = course.renew.and_then(|after| asked.checked_add(after));
-            let clock = |at: Instant| Some(date? + at.saturating_duration_since(Instant::now()));
-            held.end = asked.checked_add(course.end).map(|at| End { at, clock: clock(at) });
+            let clock = |at: Instant| date?.checked_add(at.saturating_duration_since(Instant::now()));
+            end = asked.checked_add(course.end).map(|at| End { at, clock: clock(at) });
         }
-        self.state().held = Some(held);
+        let mut state = self.state();
+        (state.held, state.end) = (Some(held), end);
         Ok(field)
     }
 
@@ -209,7 +211,7 @@ impl<S: TokenSource> Authorize for Cached<S> {
 
 impl<S: TokenSource> Lasts for Cached<S> {
     fn end(&self) -> Option<End> {
-        self.state().held.as_ref()?.end
+        self.state().end
     }
 }
 
@@ -233,7 +235,7 @@ impl Course {
         // However short a token lives, it serves for half of that.
         let renew = last_chance.min(end.saturating_sub(BEFORE_END.min(end / 2)));
         // What outlives the token it was bought with will do so once more, at the last renewal.
-        let end = if end > left + OUTLIVES { last_chance + end } else { left };
+        let end = if end > left.saturating_add(OUTLIVES) { last_chance.saturating_add(end) } else { left };
         Course { renew: Some(renew), end }
     }
 }

@@ -229,3 +229,37 @@ async fn what_is_almost_over_is_not_renewed_at_all() {
     assert_eq!((minutes, foreseen), (60, 60));
     assert!((2..=6).contains(&asked), "{asked}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_known_when_a_token_was_refused() {
+    let source = Source { fails: |number| number > 0, ..Source::bought_with(HOUR, false) };
+    let cached = cached(&source);
+    let first = cached.sign().await.unwrap();
+    let end = cached.end();
+    assert!(end.is_some() && cached.refused(&first));
+    assert_eq!(signed(&cached).await, "refusal 1");
+    assert_eq!(cached.end(), end);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lifetimes_that_no_clock_can_hold_are_no_accident() {
+    for lifetime in [Duration::MAX, Duration::from_secs(i64::MAX as u64 - 1_000_000_000), HOUR] {
+        for left in [Duration::ZERO, MINUTE, HOUR, Duration::from_secs(9_000_000_000_000_000_000), Duration::MAX] {
+            let source = Source { lifetime: Some(lifetime), outlives: true, ..Source::bought_with(MINUTE, true) };
+            let cached = Cached::new(Lasting(source, left), Redactor::new(), Field::AUTHORIZATION);
+            assert!(cached.sign().await.is_ok(), "{lifetime:?} {left:?}");
+        }
+    }
+}
+
+/// What the source grants, bought with something that lasts so long, on a server of this century.
+struct Lasting(Source, Duration);
+
+impl TokenSource for Lasting {
+    fn fetch(&self) -> Fetching<'_> {
+        Box::pin(async {
+            let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1_800_000_000));
+            Ok(Grant { bought_with: Some(self.1), date, ..self.0.fetch().await? })
+        })
+    }
+}

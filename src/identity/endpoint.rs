@@ -2,8 +2,8 @@
 
 use super::cache::Grant;
 use super::{patient, refusal};
-use crate::databricks::error::{ApiError, Error, classify, parse_json};
-use crate::http::{Answer, Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Unsigned, Verdict};
+use crate::databricks::error::{Error, classify, parse_json};
+use crate::http::{Answer, Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Unsigned};
 use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
 use crate::settings::{Settings, TrustedHosts, is_account_console};
@@ -43,13 +43,6 @@ struct HostMetadata {
 #[derive(Deserialize)]
 struct AuthorizationServer {
     token_endpoint: String,
-}
-
-#[derive(Deserialize)]
-struct WireGrant {
-    access_token: String,
-    #[serde(default)]
-    expires_in: Option<serde_json::Value>,
 }
 
 impl Endpoint {
@@ -106,7 +99,7 @@ impl Endpoint {
         let usual = self.usual();
         let endpoint = match self.documented(metadata).await {
             // Only the domains that a credential may be sent to count, whatever a document says.
-            Ok(endpoint) if endpoint.origin() == base.origin() || self.trusted.allow(&endpoint) => endpoint,
+            Ok(endpoint) if self.trusted.allow_from(base, &endpoint) => endpoint,
             Ok(endpoint) => {
                 let host = endpoint.host_str().unwrap_or_default();
                 tracing::debug!("the host names a token endpoint on another host, which is not used: {host}");
@@ -167,7 +160,7 @@ impl Endpoint {
         let account = self.account_id.clone().or(metadata.account_id).unwrap_or_default();
         let root = metadata.oidc_endpoint.unwrap_or_else(|| "/oidc".to_owned()).replace("{account_id}", &account);
         let root = base.join(root.trim_end_matches('/')).map_err(not_an_address)?;
-        if root.origin() != base.origin() && !self.trusted.allow(&root) {
+        if !self.trusted.allow_from(base, &root) {
             return Ok(root);
         }
         let client = if root.origin() == base.origin() {
@@ -180,7 +173,8 @@ impl Endpoint {
         base.join(&server.token_endpoint).map_err(not_an_address)
     }
 
-    /// A document that is asked for once: a host in trouble is found out by the request for the token.
+    /// A document that everybody may read. Passing trouble is borne for a moment, since a host of several workspaces has
+    /// its endpoint elsewhere than most; a host in lasting trouble is found out by the request for the token.
     async fn document<T: DeserializeOwned>(&self, client: &Client, path: &str) -> Result<T, Error> {
         let call = Call {
             method: Method::GET,
@@ -190,34 +184,33 @@ impl Endpoint {
             body: Body::Empty,
             class: Class::Control,
             repeat: Repeat::Always,
-            patience: Some(Duration::ZERO),
+            patience: Some(Duration::from_secs(10)),
         };
-        let once = |answer: &Answer| match classify(answer) {
-            Verdict::Accept => Verdict::Accept,
-            _ => Verdict::Fail,
-        };
-        Ok(parse_json(&client.send(&call, once).await?)?)
+        Ok(parse_json(&client.send(&call, classify).await?)?)
     }
 }
 
-/// Scheme and authority alone.
+/// Scheme, host and port alone: a user that a document names is nobody's credential.
 fn origin(url: &Url) -> Url {
     let mut origin = url.clone();
     origin.set_path("/");
     origin.set_query(None);
     origin.set_fragment(None);
+    // They fail for addresses without a host only, and those have no user.
+    let _ = origin.set_username("");
+    let _ = origin.set_password(None);
     origin
 }
 
-/// The access token in an answer.
+/// The access token in an answer: `access_token`, and how long it is good, `expires_in` (RFC 6749, 5.1).
 pub(super) fn grant(answer: &Answer) -> Result<Grant, NoCredential> {
-    let wire: WireGrant = parse_json(answer).map_err(|error| refusal::no_token(&error))?;
-    if wire.access_token.trim().is_empty() {
-        return Err(refusal::no_token(&ApiError::read(answer)));
-    }
+    // Taken apart by hand: the parser's own words on a field of another kind would quote it.
+    let wire: serde_json::Value = parse_json(answer).map_err(|_| refusal::no_token(answer))?;
+    let token = wire.get("access_token").and_then(serde_json::Value::as_str).filter(|token| !token.trim().is_empty());
+    let Some(token) = token else { return Err(refusal::no_token(answer)) };
     Ok(Grant {
-        token: Secret::new(wire.access_token),
-        lifetime: seconds(wire.expires_in.as_ref()),
+        token: Secret::new(token),
+        lifetime: seconds(wire.get("expires_in")),
         bought_with: None,
         date: answer.date(),
     })

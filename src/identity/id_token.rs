@@ -54,7 +54,8 @@ impl Exchange {
         let ends = claims.as_ref().and_then(Claims::expires);
         grant.bought_with = match (ends, grant.date) {
             (Some(ends), Some(now)) => Some(ends.duration_since(now).unwrap_or_default()),
-            _ => None,
+            // A server without a clock: what it gives ends no later than it says, and what comes then is not known.
+            _ => grant.lifetime,
         };
         Ok(grant)
     }

@@ -28,6 +28,7 @@ impl TokenSource for OauthM2m {
         Box::pin(self.endpoint.request(&FORM, refusal::of_oauth_secret))
     }
 }
+
 /// Id and secret in the Basic scheme, for requests for tokens only.
 struct Pair {
     client_id: String,

@@ -68,12 +68,17 @@ impl Policy {
     }
 }
 
+/// Whether a step of Bitbucket has them.
+pub(super) fn is_of_bitbucket(claims: &Claims) -> bool {
+    claims.text("repositoryUuid").is_some()
+}
+
 /// The claims that decide, as lines of the log. The token itself is never shown.
 pub fn claims_shown(claims: &Claims) -> Vec<String> {
     let mut lines = vec!["the claims of the identity token:".to_owned()];
     let mut line = |name: &str, value: &str| lines.push(format!("  {name:<27}{value}"));
     let has_deployment = claims.text("deploymentEnvironmentUuid").is_some();
-    let is_of_bitbucket = claims.text("repositoryUuid").is_some();
+    let is_of_bitbucket = is_of_bitbucket(claims);
     line("iss", claims.text("iss").unwrap_or("(none)"));
     let audiences = claims.audiences();
     line("aud", if audiences.is_empty() { "(none)" } else { audiences[0] });

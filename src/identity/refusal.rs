@@ -1,8 +1,8 @@
 //! What it means that somebody is not let in: the server's own words, the cause, and what to do.
 
-use super::policy::{Policy, claims_shown};
+use super::policy::{Policy, claims_shown, is_of_bitbucket};
 use crate::databricks::error::{ApiError, Error, Meaning, Shape};
-use crate::http::{Failure, NoCredential};
+use crate::http::{Answer, Failure, NoCredential};
 use crate::problem::{Code, Problem};
 use crate::secrets::Claims;
 use crate::settings::{AuthType, AzureLogin, IdToken, Login, Settings};
@@ -32,7 +32,7 @@ pub(super) fn of(failure: Failure, meaning: impl FnOnce(&Refusal) -> Option<Prob
     let passing = matches!(failure, Failure::Exhausted { .. } | Failure::Uncertain { .. });
     let problem = match failure {
         Failure::Refused(answer) => {
-            let refusal = Refusal { error: ApiError::read(&answer), date: answer.date() };
+            let refusal = Refusal { error: read(&answer), date: answer.date() };
             meaning(&refusal).unwrap_or_else(|| of_any(&refusal.error))
         }
         other => Error::from(other).problem(),
@@ -41,8 +41,19 @@ pub(super) fn of(failure: Failure, meaning: impl FnOnce(&Refusal) -> Option<Prob
 }
 
 /// An answer that succeeded, and holds no token.
-pub(super) fn no_token(error: &ApiError) -> NoCredential {
-    NoCredential { problem: Box::new(not_a_token(error)), passing: false }
+pub(super) fn no_token(answer: &Answer) -> NoCredential {
+    NoCredential { problem: Box::new(not_a_token(&read(answer))), passing: false }
+}
+
+/// What a token endpoint says. The title of a page is shown; any other text that comes with success may be the token
+/// itself, which nobody knows yet.
+fn read(answer: &Answer) -> ApiError {
+    let mut error = ApiError::read(answer);
+    let body = answer.body.trim_ascii_start();
+    if (200..300).contains(&answer.status) && !body.is_empty() && !body.starts_with(b"<") {
+        error.message = "the answer is not the JSON that was expected (not shown: it may hold a token)".to_owned();
+    }
+    error
 }
 
 fn not_a_token(error: &ApiError) -> Problem {
@@ -121,14 +132,32 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
         (
             format!("no federation policy of {id} takes a token that is meant for this audience: {error}"),
             "let `audiences` of the policy hold one of the token's own, as in the policy below; after a change it takes a \
-             minute or two",
+             minute or two"
+                .to_owned(),
         )
     } else {
+        let (or, whose) = match presented.client_id {
+            Some(_) => (
+                ", or there is none of that id",
+                "`DATABRICKS_CLIENT_ID` with the application id of the service principal that has the policy",
+            ),
+            None => (
+                "",
+                "set `DATABRICKS_CLIENT_ID`, where the policy is one of a service principal: without it, only policies of \
+                 the whole account count",
+            ),
+        };
+        let mind = if presented.claims.is_some_and(is_of_bitbucket) {
+            " (UUIDs keep their braces, and `sub` is new in every run, so that no policy on it can ever fit)"
+        } else {
+            ""
+        };
         (
-            format!("no federation policy of {id} fits the identity token, or there is none of that id: {error}"),
-            "was the policy made in the last two minutes? then run again; otherwise compare it with the claims below \
-             (UUIDs keep their braces, and `sub` is new in every run, so that no policy on it can ever fit), and \
-             `DATABRICKS_CLIENT_ID` with the application id of the service principal that has the policy",
+            format!("no federation policy of {id} fits the identity token{or}: {error}"),
+            format!(
+                "was the policy made in the last two minutes? then run again; otherwise compare it with the claims \
+                 below{mind}, and {whose}"
+            ),
         )
     };
     let mut problem = Problem::new(Code::NoTrustPolicy, message).hint(hint);
@@ -183,7 +212,6 @@ pub(super) fn of_entra(refusal: &Refusal, login: &AzureLogin) -> Option<Problem>
 /// The reason why the workspace does not know us, for the log.
 pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
     let mut problem = error.problem();
-    let keyless = matches!(settings.login.way, AuthType::BitbucketOidc | AuthType::EnvOidc | AuthType::FileOidc);
     match error.meaning() {
         Some(Meaning::PermissionDenied) => {
             problem.message = format!(
@@ -212,7 +240,7 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
                     .to_owned(),
             );
         }
-        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if keyless => {
+        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if settings.login.way.is_keyless() => {
             problem.hint = Some(
                 "Databricks has issued the token a moment ago, for this host: check that `DATABRICKS_HOST` is the workspace \
                  that is meant, then run again"

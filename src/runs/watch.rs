@@ -80,7 +80,9 @@ impl Watch<'_> {
     async fn follow(mut self) -> Result<Ending, Stop> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.context.workspace.run(self.triggered.label.id, LOOK_PATIENCE).await {
+            // A look that hangs must not use up the time in which the run can still be cancelled.
+            let looking = self.context.workspace.until(Horizon::of(self.context).at());
+            match looking.run(self.triggered.label.id, LOOK_PATIENCE).await {
                 Ok(run) => {
                     self.recovered();
                     if let Some(end) = self.look(&run) {
@@ -183,7 +185,7 @@ impl Watch<'_> {
     fn trouble(&mut self, error: &Error) -> Result<(), Stop> {
         self.strange = if error.is_passing() { 0 } else { self.strange + 1 };
         if self.strange < STRANGE_LOOKS {
-            if !self.troubled && Instant::now() < self.context.deadline {
+            if !self.troubled && Instant::now() < Horizon::of(self.context).at() {
                 self.troubled = true;
                 let run = self.triggered.label.clone();
                 self.say(Event::WatchTroubled { run, trouble: error.problem().message });

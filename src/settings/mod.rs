@@ -162,6 +162,11 @@ impl AuthType {
     pub fn name(self) -> &'static str {
         choices::name_of(self)
     }
+
+    /// Whether an identity token is exchanged, and no secret stored.
+    pub fn is_keyless(self) -> bool {
+        matches!(self, AuthType::BitbucketOidc | AuthType::EnvOidc | AuthType::FileOidc)
+    }
 }
 
 /// What a way to log in takes.

@@ -93,6 +93,12 @@ impl TrustedHosts {
         WORKSPACES.iter().any(|(domain, _)| is_below(host, domain)) || self.vouched(host)
     }
 
+    /// Whether a workspace's credential may be sent to `to`, because a document of the host of `from` says so. That
+    /// this machine is exempt is meant for those who have named it: no other host leads to it.
+    pub fn allow_from(&self, from: &Url, to: &Url) -> bool {
+        from.origin() == to.origin() || (self.allow(to) && (!is_loopback(to) || is_loopback(from)))
+    }
+
     fn vouched(&self, host: &str) -> bool {
         self.more.iter().any(|pattern| match pattern.strip_prefix('.') {
             Some(domain) => is_below(host, domain),
@@ -127,14 +133,19 @@ fn pattern(item: &str) -> Result<String, &'static str> {
         return Err("has a `*` that does not stand for all before a domain");
     }
     let url = Url::parse(&format!("https://{rest}")).map_err(|_| "is not the name of a host")?;
-    // The parser drops the port 443.
-    if !url.username().is_empty() || (rest.contains(':') && !rest.ends_with(']')) {
+    // The parser drops much in silence: the port 443, an empty user, tabs, what follows `?`, `#` or a backslash.
+    let is_of_a_name = |next: char| next.is_alphanumeric() || matches!(next, '.' | '-' | '_');
+    let in_brackets = rest.starts_with('[') && rest.ends_with(']');
+    if !in_brackets && !rest.chars().all(is_of_a_name) {
         return Err("has more in it than the name of a host");
     }
     match url.host() {
+        Some(Host::Domain(domain)) if name(domain).split('.').any(str::is_empty) => Err("is not the name of a host"),
         Some(Host::Domain(domain)) if !name(domain).contains('.') => Err("is not the whole name of a host"),
         Some(Host::Domain(domain)) => Ok(format!("{dot}{}", name(domain))),
-        Some(_) if dot.is_empty() => Ok(url.host_str().unwrap_or_default().to_owned()),
+        // `1` is an address too, to the parser.
+        Some(Host::Ipv4(address)) if dot.is_empty() && rest == address.to_string() => Ok(rest.to_owned()),
+        Some(Host::Ipv6(_)) if dot.is_empty() => Ok(url.host_str().unwrap_or_default().to_owned()),
         _ => Err("is not the name of a host"),
     }
 }
@@ -200,6 +211,19 @@ mod tests {
             ("db.example.com/", "an address"),
             ("db.example.com:443", "more in it"),
             ("db.example.com:8443", "more in it"),
+            ("me@db.example.com", "more in it"),
+            ("@db.example.com", "more in it"),
+            ("db.example.com?x", "more in it"),
+            ("db.example.com#x", "more in it"),
+            ("db.example.com\\x", "more in it"),
+            ("db.exa\tmple.com", "more in it"),
+            ("db%2eexample.com", "more in it"),
+            ("[::1]:443", "more in it"),
+            ("..example.com", "not the name"),
+            ("example..com", "not the name"),
+            ("1", "not the name"),
+            (".10.0.0.5", "not the name"),
+            ("fe80::1", "not the name"),
             ("*", "`*`"),
             ("d*.example.com", "`*`"),
             (".com", "whole name"),
@@ -210,6 +234,32 @@ mod tests {
             let found = pattern(item);
             assert!(found.as_ref().is_err_and(|wrong| wrong.contains(why)), "{item}: {found:?}");
         }
+    }
+
+    #[test]
+    fn addresses_and_names_of_other_scripts_can_be_vouched_for() {
+        for (item, address) in [
+            ("[FE80::0:1]", "https://[fe80::1]"),
+            ("b\u{fc}cher.example", "https://xn--bcher-kva.example"),
+            ("DB.example.com.", "https://db.example.com"),
+        ] {
+            assert!(TrustedHosts::with(&[item.to_owned()]).allow(&url(address)), "{item}");
+        }
+    }
+
+    #[test]
+    fn a_document_leads_to_trusted_hosts_and_never_to_this_machine() {
+        let trusted = TrustedHosts::default();
+        let (workspace, here) = (url("https://dbc-1.cloud.databricks.com"), url("http://127.0.0.1:8080/oidc"));
+        assert!(trusted.allow_from(&workspace, &url("https://dbc-2.cloud.databricks.com/oidc")));
+        assert!(!trusted.allow_from(&workspace, &url("https://elsewhere.example.com/oidc")));
+        for loopback in ["http://127.0.0.1:8080/oidc", "https://localhost/oidc", "http://[::1]/oidc"] {
+            assert!(!trusted.allow_from(&workspace, &url(loopback)), "{loopback}");
+            assert!(trusted.allow_from(&here, &url(loopback)), "{loopback}");
+        }
+        // A host that the user has named is asked whatever it is called.
+        assert!(trusted.allow_from(&url("https://db.example.com"), &url("https://db.example.com/oidc")));
+        assert!(!trusted.allow_from(&url("https://db.example.com"), &url("https://db.example.com:8443/oidc")));
     }
 
     #[test]

@@ -456,6 +456,10 @@ fn ways_to_log_in_without_a_databricks_secret() {
                 ("MINE", STEP_TOKEN),
             ],
         ),
+        (
+            "one, by two names",
+            vec![id, ("DATABRICKS_OIDC_TOKEN", STEP_TOKEN), ("DATABRICKS_OIDC_TOKEN_ENV", "DATABRICKS_OIDC_TOKEN")],
+        ),
         ("a file", vec![id, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "token.jwt")]),
         ("no such file", vec![id, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "other.jwt")]),
         ("a folder", vec![id, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "notebooks")]),

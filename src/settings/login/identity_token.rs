@@ -8,12 +8,19 @@ use crate::pipeline::STEP_TOKEN;
 use crate::problem::{Code, Problem};
 use crate::secrets::{Claims, Secret};
 
-/// The step's own token, which Bitbucket hands to every pipe of a step with `oidc: true`.
-pub(super) fn of_step(reader: &mut Reader<'_>, sources: Sources<'_>) -> Read<Login> {
+/// How a stored secret is taken instead, where nothing but the client id is set.
+pub(super) const ADD_THE_SECRET: &str = "set `DATABRICKS_CLIENT_SECRET` too";
+
+/// The same, where this very way was asked for.
+pub(super) const NAME_THE_OTHER: &str = "name that way in `DATABRICKS_AUTH_TYPE`";
+
+/// The step's own token, which Bitbucket hands to every pipe of a step with `oidc: true`; `otherwise` says how a stored
+/// secret is taken instead.
+pub(super) fn of_step(reader: &mut Reader<'_>, sources: Sources<'_>, otherwise: &str) -> Read<Login> {
     // Both are read, so that both are told of.
     let id = required(reader, sources.raw.databricks_client_id(), client_id);
     let token = match sources.raw_step_token() {
-        None => told(reader, STEP_TOKEN, no_step_token()),
+        None => told(reader, STEP_TOKEN, no_step_token(otherwise)),
         Some(_) => match sources.step_token() {
             Some((token, _)) => Ok(IdToken::Variable { name: STEP_TOKEN.to_owned(), token }),
             None => told(reader, STEP_TOKEN, not_a_token("leave the variable to Bitbucket, which sets it itself")),
@@ -37,14 +44,14 @@ pub(super) fn from_variable(reader: &mut Reader<'_>, sources: Sources<'_>) -> Re
     });
     let (place, token) = match name? {
         Some(name) => {
-            if own.value.is_some() {
+            if own.value.is_some() && name != own.variable.name {
                 let message = "not used: `DATABRICKS_OIDC_TOKEN_ENV` names another variable";
                 reader.warn(own, Problem::new(Code::ConflictingVariables, message).hint("leave one of the two out"));
             }
             let value = sources.environment.get(&name).map(str::trim).filter(|text| unresolved(text).is_none());
             let Some(value) = value else {
                 let problem = if name == STEP_TOKEN {
-                    no_step_token()
+                    no_step_token(NAME_THE_OTHER)
                 } else {
                     Problem::new(Code::MissingVariable, "not set, but `DATABRICKS_OIDC_TOKEN_ENV` names it").hint(format!(
                         "a pipe sees only what its `variables:` hand over, and Bitbucket's own: add `{name}: ${name}`"
@@ -83,11 +90,11 @@ pub(super) fn from_file(reader: &mut Reader<'_>, sources: Sources<'_>) -> Read<L
     Ok(Login::IdToken { client_id: id?, token: IdToken::File(path?) })
 }
 
-fn no_step_token() -> Problem {
-    Problem::new(Code::NoStepToken, "the step has no identity token to log in with").hint(
+fn no_step_token(otherwise: &str) -> Problem {
+    Problem::new(Code::NoStepToken, "the step has no identity token to log in with").hint(format!(
         "add `oidc: true` to the step in bitbucket-pipelines.yml, beside `script:`, not inside the pipe; to log in with a \
-         stored secret instead, set `DATABRICKS_CLIENT_SECRET` too",
-    )
+         stored secret instead, {otherwise}"
+    ))
 }
 
 fn not_a_token(hint: &str) -> Problem {

@@ -44,8 +44,12 @@ pub(super) fn login(reader: &mut Reader<'_>, sources: Sources<'_>) -> Read<Chose
     let Some(way) = forced.or_else(|| ORDER.into_iter().find(|way| sources.allow(*way))) else {
         return no_way(reader, sources);
     };
-    unused::warn(reader, sources, way, forced.is_some());
-    let login = read(reader, sources, way)?;
+    let login = read(reader, sources, way);
+    // That an identity makes a stored secret superfluous is said where there is one, and nowhere else.
+    if login.is_ok() || !way.is_keyless() {
+        unused::warn(reader, sources, way, forced.is_some());
+    }
+    let login = login?;
     let mut because = match forced {
         Some(way) => format!("`DATABRICKS_AUTH_TYPE` is `{}`", way.name()),
         None => sources.reason(way, &login),
@@ -60,7 +64,7 @@ fn read(reader: &mut Reader<'_>, sources: Sources<'_>, way: AuthType) -> Read<Lo
     match way {
         AuthType::EnvOidc => identity_token::from_variable(reader, sources),
         AuthType::FileOidc => identity_token::from_file(reader, sources),
-        AuthType::BitbucketOidc => identity_token::of_step(reader, sources),
+        AuthType::BitbucketOidc => identity_token::of_step(reader, sources, identity_token::NAME_THE_OTHER),
         AuthType::OauthM2m => secrets::oauth_m2m(reader, sources.raw),
         AuthType::AzureClientSecret => azure::client_secret(reader, sources),
         AuthType::Pat => secrets::personal(reader, sources.raw),
@@ -139,7 +143,7 @@ fn no_way(reader: &mut Reader<'_>, sources: Sources<'_>) -> Read<Chosen> {
         return secrets::incomplete(reader, id, secret);
     }
     if id.value.is_some() {
-        return identity_token::of_step(reader, sources).and(Err(Broken));
+        return identity_token::of_step(reader, sources, identity_token::ADD_THE_SECRET).and(Err(Broken));
     }
     if arm.iter().any(|given| given.value.is_some()) {
         return azure::client_secret(reader, sources).and(Err(Broken));

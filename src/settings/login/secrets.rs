@@ -76,10 +76,11 @@ pub(super) fn stored(
     }
 }
 
-/// The application id of a service principal.
+/// The application id of a service principal, in lower case as Databricks writes it: whether its token endpoint takes
+/// the other for the same, no document says.
 pub(super) fn client_id(text: &str, echo: Echo<'_>) -> Result<String, Problem> {
     if is_uuid(text) {
-        return Ok(text.to_owned());
+        return Ok(text.to_ascii_lowercase());
     }
     let (what, hint) = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         (
