@@ -321,6 +321,24 @@ async fn somebody_elses_object_where_a_folder_must_be_is_a_mismatch() {
     assert_golden("deploy/folder_mismatch", &ended.log);
 }
 
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_into_a_git_folder() {
+    for git_folder in [
+        r#"{"object_type":"REPO","object_id":7,"path":"/Shared/etl/lib"}"#,
+        r#"{"object_type":"DIRECTORY","object_id":7,"path":"/Shared/etl/lib","directory_info":{"is_git_folder":true}}"#,
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.put_file("/Shared/etl/lib/a.txt", "theirs");
+        let body = format!("{{\"objects\":[{git_folder}]}}");
+        let listing = Canned { status: 200, headers: Vec::new(), body: body.into() };
+        sandbox.fault(Fault::once(On::path("/api/2.0/workspace/list"), Trouble::Answer(Moment::Before, listing)));
+        let ended = Step::deploying(&sandbox).file("notebooks/lib/a.txt", "ours").inside(&sandbox).await;
+        assert_eq!(ended.exit, Exit::Conflict, "{}", ended.log);
+        assert!(ended.log.contains("/Workspace/Shared/etl/lib: is an object of type Git folder"), "{}", ended.log);
+        assert_eq!(&sandbox.objects()["/Workspace/Shared/etl/lib/a.txt"].bytes[..], b"theirs");
+    }
+}
+
 #[test]
 fn debug_says_why_files_are_left_out_and_warnings_are_given_though_the_tree_is_wrong() {
     let running = Running::start(Sandbox::new()).unwrap();

@@ -42,8 +42,10 @@ pub enum ObjectKind {
     File,
     /// A dashboard.
     Dashboard,
-    /// A folder; a Git folder too.
+    /// A folder.
     Folder,
+    /// A checkout of a Git repository. Its content is the repository's, not ours to write into.
+    GitFolder,
     /// Anything else, in the service's own word.
     Other(String),
 }
@@ -72,6 +74,15 @@ struct WireObject {
     modified_at: Option<i64>,
     #[serde(default)]
     size: Option<u64>,
+    #[serde(default)]
+    directory_info: Option<WireDirectory>,
+}
+
+/// Git folders outside of `/Repos` are listed as folders (databricks/cli, fake_workspace.go).
+#[derive(Deserialize)]
+struct WireDirectory {
+    #[serde(default)]
+    is_git_folder: bool,
 }
 
 impl From<WireObject> for Object {
@@ -81,7 +92,9 @@ impl From<WireObject> for Object {
                 "NOTEBOOK" => ObjectKind::Notebook,
                 "FILE" => ObjectKind::File,
                 "DASHBOARD" => ObjectKind::Dashboard,
-                "DIRECTORY" | "REPO" => ObjectKind::Folder,
+                "REPO" => ObjectKind::GitFolder,
+                "DIRECTORY" if wire.directory_info.is_some_and(|info| info.is_git_folder) => ObjectKind::GitFolder,
+                "DIRECTORY" => ObjectKind::Folder,
                 _ => ObjectKind::Other(wire.object_type),
             },
             path: wire.path,

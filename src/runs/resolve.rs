@@ -257,6 +257,7 @@ impl Finder<'_> {
                     ObjectKind::File => "a file".to_owned(),
                     ObjectKind::Dashboard => "a dashboard".to_owned(),
                     ObjectKind::Folder => "a folder".to_owned(),
+                    ObjectKind::GitFolder => "a Git folder".to_owned(),
                     ObjectKind::Other(kind) => format!("a {kind}"),
                     ObjectKind::Notebook => "a notebook".to_owned(),
                 };

@@ -119,6 +119,7 @@ fn seen(object: Object) -> Seen {
             ObjectKind::File => SeenKind::File,
             ObjectKind::Dashboard => SeenKind::Dashboard,
             ObjectKind::Folder => SeenKind::Folder,
+            ObjectKind::GitFolder => SeenKind::Other("Git folder".to_owned()),
             ObjectKind::Other(word) => SeenKind::Other(word),
         },
         size: object.size,
