@@ -3,6 +3,7 @@
 use super::attempt::{self, LONGEST_ANSWER};
 use super::body;
 use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
+use super::course::Course;
 use super::limits::{Lane, Limits, Turn};
 use super::patience;
 use super::wire::{ProxyTrouble, Wire};
@@ -354,71 +355,4 @@ impl Host {
 enum Effect {
     None,
     Unknown,
-}
-
-/// How a call has gone so far.
-struct Course {
-    request: Arc<str>,
-    patience: Duration,
-    attempts: u32,
-    /// Attempts in a row that ended in a passing trouble.
-    failures: u32,
-    /// When the first attempt was made.
-    first: Option<Instant>,
-    /// What was spent in the lane's queue since: that the queue is long is no failure of the server.
-    stood: Duration,
-    /// What the lane's gate adds before the next attempt.
-    gate: Duration,
-    signed_anew: bool,
-    /// Whether one of the attempts may have had its effect.
-    uncertain: bool,
-    last: Option<Cause>,
-}
-
-impl Course {
-    fn new(call: &Call, patience: Duration) -> Course {
-        Course {
-            request: format!("{} {}", call.method, call.path).into(),
-            patience: call.patience.unwrap_or(patience),
-            attempts: 0,
-            failures: 0,
-            first: None,
-            stood: Duration::ZERO,
-            gate: Duration::ZERO,
-            signed_anew: false,
-            uncertain: false,
-            last: None,
-        }
-    }
-
-    fn queued(&mut self, time: Duration) {
-        if self.first.is_some() {
-            self.stood += time;
-        }
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.first.map(|first| first.elapsed()).unwrap_or_default()
-    }
-
-    /// How long trouble has been borne.
-    fn borne(&self) -> Duration {
-        self.elapsed().saturating_sub(self.stood)
-    }
-
-    fn exhausted(&self, cause: Cause, by_deadline: bool) -> Failure {
-        let request = Arc::clone(&self.request);
-        let (attempts, elapsed, uncertain) = (self.attempts, self.elapsed(), self.uncertain);
-        Failure::Exhausted { request, attempts, elapsed, cause, by_deadline, uncertain }
-    }
-
-    /// The deadline came while the call waited; nothing of it is under way.
-    fn out_of_time(&mut self) -> Failure {
-        let cause = self.last.take().unwrap_or(Cause::NoTime);
-        self.exhausted(cause, true)
-    }
-
-    fn fatal(&self, cause: Cause) -> Failure {
-        Failure::Fatal { request: Arc::clone(&self.request), cause }
-    }
 }

@@ -7,6 +7,7 @@ mod attempt;
 mod body;
 mod call;
 mod client;
+mod course;
 mod limits;
 mod network;
 mod pace;

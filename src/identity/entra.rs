@@ -1,15 +1,14 @@
 //! `azure-client-secret`: an application of Microsoft Entra ID and its secret buy access tokens for Azure Databricks.
 
 use super::cache::{Cached, Fetching, Field, Grant, TokenSource};
-use super::endpoint::grant;
+use super::token_request::ask;
 use super::{patient, refusal};
-use crate::databricks::error::classify;
 use crate::http::header::{HeaderMap, HeaderName, HeaderValue};
-use crate::http::{Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Signing, Unsigned};
+use crate::http::{Authorize, Client, NoCredential, Signing, Unsigned};
 use crate::secrets::Redactor;
 use crate::settings::{AzureCloud, AzureLogin};
 use std::sync::Arc;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 /// Azure Databricks as a resource: the same in every cloud (go config/environment, `azureDatabricksLoginAppId`).
 const DATABRICKS: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
@@ -53,26 +52,14 @@ impl Entra {
 
     /// `POST /{tenant}/oauth2/token` (py credentials_provider.py, `azure_service_principal`).
     async fn request(&self) -> Result<Grant, NoCredential> {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &self.login.client_id)
-            .append_pair("client_secret", self.login.secret.expose())
-            .append_pair("resource", self.resource)
-            .finish();
-        let call = Call {
-            method: Method::POST,
-            path: format!("/{}/oauth2/token", self.login.tenant),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: Body::Form(form.into()),
-            class: Class::Control,
-            repeat: Repeat::Always,
-            patience: None,
-        };
-        match self.client.send(&call, classify).await {
-            Ok(answer) => grant(&answer),
-            Err(failure) => Err(refusal::of(failure, |refusal| refusal::of_entra(refusal, &self.login))),
-        }
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &self.login.client_id),
+            ("client_secret", self.login.secret.expose()),
+            ("resource", self.resource),
+        ];
+        let path = format!("/{}/oauth2/token", self.login.tenant);
+        ask(&self.client, &path, &form, |refusal| refusal::of_entra(refusal, &self.login)).await
     }
 }
 

@@ -12,6 +12,7 @@ mod pat;
 mod policy;
 mod refusal;
 mod routed;
+mod token_request;
 
 pub use policy::{Policy, claims_shown};
 pub use refusal::not_logged_in;

@@ -1,0 +1,73 @@
+//! How a call has gone so far, and what its end is called.
+
+use super::call::{Call, Cause, Failure};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How a call has gone so far.
+pub(super) struct Course {
+    pub(super) request: Arc<str>,
+    pub(super) patience: Duration,
+    pub(super) attempts: u32,
+    /// Attempts in a row that ended in a passing trouble.
+    pub(super) failures: u32,
+    /// When the first attempt was made.
+    pub(super) first: Option<Instant>,
+    /// What was spent in the lane's queue since: that the queue is long is no failure of the server.
+    stood: Duration,
+    /// What the lane's gate adds before the next attempt.
+    pub(super) gate: Duration,
+    pub(super) signed_anew: bool,
+    /// Whether one of the attempts may have had its effect.
+    pub(super) uncertain: bool,
+    pub(super) last: Option<Cause>,
+}
+
+impl Course {
+    pub(super) fn new(call: &Call, patience: Duration) -> Course {
+        Course {
+            request: format!("{} {}", call.method, call.path).into(),
+            patience: call.patience.unwrap_or(patience),
+            attempts: 0,
+            failures: 0,
+            first: None,
+            stood: Duration::ZERO,
+            gate: Duration::ZERO,
+            signed_anew: false,
+            uncertain: false,
+            last: None,
+        }
+    }
+
+    pub(super) fn queued(&mut self, time: Duration) {
+        if self.first.is_some() {
+            self.stood += time;
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.first.map(|first| first.elapsed()).unwrap_or_default()
+    }
+
+    /// How long trouble has been borne.
+    pub(super) fn borne(&self) -> Duration {
+        self.elapsed().saturating_sub(self.stood)
+    }
+
+    pub(super) fn exhausted(&self, cause: Cause, by_deadline: bool) -> Failure {
+        let request = Arc::clone(&self.request);
+        let (attempts, elapsed, uncertain) = (self.attempts, self.elapsed(), self.uncertain);
+        Failure::Exhausted { request, attempts, elapsed, cause, by_deadline, uncertain }
+    }
+
+    /// The deadline came while the call waited; nothing of it is under way.
+    pub(super) fn out_of_time(&mut self) -> Failure {
+        let cause = self.last.take().unwrap_or(Cause::NoTime);
+        self.exhausted(cause, true)
+    }
+
+    pub(super) fn fatal(&self, cause: Cause) -> Failure {
+        Failure::Fatal { request: Arc::clone(&self.request), cause }
+    }
+}
