@@ -7,6 +7,7 @@
 mod azure;
 mod canaries;
 mod deploy;
+mod destroy;
 mod endings;
 mod guards;
 mod hosts;
