@@ -1,6 +1,7 @@
 //! A user's first minute: `cargo run --example quickstart` runs the pipe on an example repository, against a fake
 //! workspace in this process, and shows what a Bitbucket log would show. `-- failing` shows a notebook that fails, and
-//! `-- keyless` a log-in without any stored secret, refused at first and then let in.
+//! `-- keyless` a log-in without any stored secret, refused at first and then let in, and `-- planned` a plan that is
+//! looked at before it is carried out, after somebody edited a notebook in the workspace.
 #![allow(clippy::print_stdout)] // it is there to be read
 
 use databricks_deploy::exit::Exit;
@@ -8,10 +9,11 @@ use databricks_deploy::pipeline::Environment;
 use databricks_deploy::secrets::Redactor;
 use databricks_deploy::{Ports, edge};
 use databricks_sandbox::{
-    Bitbucket, Ending, JobRight, Lasting, Match, Phase, Principal, Running, Sandbox, Script, StepClaims, TaskScript,
+    Bitbucket, Ending, JobRight, Language, Lasting, Match, Phase, Principal, Running, Sandbox, Script, StepClaims,
+    TaskScript,
 };
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,8 +22,9 @@ fn main() -> ExitCode {
         None => Scene::Working,
         Some("failing") => Scene::Failing,
         Some("keyless") => Scene::Keyless,
+        Some("planned") => Scene::Planned,
         Some(other) => {
-            println!("`{other}` is not a scene of the quickstart; there are: failing, keyless");
+            println!("`{other}` is not a scene of the quickstart; there are: failing, keyless, planned");
             return ExitCode::FAILURE;
         }
     };
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
             exit
         }
         Scene::Keyless => keyless(&running),
+        Scene::Planned => planned(&running),
     };
     // The scene was meant to end like this.
     let expected = if scene == Scene::Failing { Exit::RunFailed } else { Exit::Done };
@@ -55,6 +59,27 @@ enum Scene {
     Working,
     Failing,
     Keyless,
+    Planned,
+}
+
+/// A deploy; somebody edits a notebook; a plan, whose file the next step gets as an artifact; and the deploy that is held
+/// to it, which keeps the edit safe.
+fn planned(running: &Running) -> Exit {
+    let token = running.sandbox().token();
+    let variables = [("DATABRICKS_TOKEN", token.as_str()), ("RUN", ""), ("PARAMS", ""), ("SHOW_OUTPUT", "")];
+    let exit = step(running, &variables);
+    if exit != Exit::Done {
+        return exit;
+    }
+    println!("\nSomebody edits a notebook in the workspace. A step with `ACTION: plan` says what a deploy would do:\n");
+    let edited = "-- Databricks notebook source\nSELECT 'tried out on a Friday'\n";
+    running.sandbox().put_notebook("/Workspace/Shared/etl/reports/revenue", Language::Sql, edited);
+    let exit = later_step(running, &[&variables[..], &[("ACTION", "plan")]].concat());
+    if exit != Exit::Done {
+        return exit;
+    }
+    println!("\nThe next step has the plan's file as an artifact, and `PLAN: databricks-deploy/plan.json`:\n");
+    later_step(running, &[&variables[..], &[("PLAN", "databricks-deploy/plan.json")]].concat())
 }
 
 /// A step whose identity nobody trusts yet; then an account admin creates the policy that the log proposes, and the next
@@ -127,15 +152,24 @@ Or try it from here, without Bitbucket:
 
 /// Runs the pipe as `main.rs` does, with the environment that a step has, and says how it ended.
 fn step(running: &Running, login: &[(&str, &str)]) -> Exit {
+    // A step starts from a fresh clone, without the outputs of the step before.
+    let _ = std::fs::remove_dir_all(clone().join("databricks-deploy"));
+    later_step(running, login)
+}
+
+/// The same where the outputs of the steps before are artifacts.
+fn later_step(running: &Running, login: &[(&str, &str)]) -> Exit {
     let exit = pipe(&running.url(), login);
     println!("\nThe step ended with exit code {}: {}.", exit.code(), exit.words());
     exit
 }
 
+fn clone() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/repository")
+}
+
 fn pipe(host: &str, login: &[(&str, &str)]) -> Exit {
-    let clone = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/repository");
-    // A step starts from a fresh clone, without the outputs of the step before.
-    let _ = std::fs::remove_dir_all(clone.join("databricks-deploy"));
+    let clone = clone();
     let root = clone.to_string_lossy();
     let variables = [
         ("CI", "true"),

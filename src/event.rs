@@ -32,6 +32,8 @@ pub enum Event {
         /// The rule that leaves it out.
         reason: String,
     },
+    /// It is known what a deploy or a destroy has to do. Nothing has been changed yet.
+    PlanMade(plan::Counts),
     /// What a deploy would do was asked for.
     Planned(PlanTold),
     /// Everything is as it should be.
@@ -47,6 +49,8 @@ pub enum Event {
     LeftAlone(Vec<(String, String)>),
     /// Somebody changed an object in the workspace since the last deploy.
     Drifted(Vec<DriftTold>),
+    /// The same, where it stops everything: the problems of the end tell it.
+    DriftStops(Vec<DriftTold>),
     /// The workspace is about to be changed.
     ChangesBegan {
         /// `LOCAL_PATH` as the user wrote it.
@@ -273,6 +277,8 @@ pub struct PlanTold {
     pub changes: Vec<Change>,
     /// Where all of it is written, where it could be.
     pub file: Option<String>,
+    /// Whether the counts have been said already, since there is nothing to do.
+    pub silent: bool,
 }
 
 /// What somebody changed in the workspace.

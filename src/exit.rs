@@ -42,7 +42,7 @@ impl Exit {
             Exit::RunFailed => "A run failed",
             Exit::RunCancelled => "A run was cancelled, or did not happen",
             Exit::WaitEnded => "The wait ended before the run did",
-            Exit::Conflict => "Somebody else's work is in the way",
+            Exit::Conflict => "Stopped, so that nobody's work is lost",
             Exit::Interrupted => "Told to stop",
             Exit::Bug => "A bug in databricks-deploy",
         }

@@ -40,6 +40,7 @@ use secrets::{Redactor, Secret};
 use settings::{Action, Settings, WorkspacePath};
 use std::future::Future;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use stop::Stop;
 use tokio::time::Instant;
@@ -103,6 +104,7 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
             let in_flight = InFlight::default();
             let step = Step {
                 deadline: began + settings.timeout,
+                here: &environment.working_directory,
                 settings: &settings,
                 pipeline: &pipeline,
                 workspace: &workspace,
@@ -140,6 +142,8 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
 
 /// What every stage of one walk has in common.
 struct Step<'a> {
+    /// The working directory, for the names of files in the log.
+    here: &'a Path,
     settings: &'a Settings,
     pipeline: &'a Pipeline,
     workspace: &'a Workspace,

@@ -20,7 +20,7 @@ pub struct Outcome {
     pub workspace_path: Option<String>,
     /// What of ours is there, when all of it arrived.
     pub deployed: Option<Counts>,
-    /// What was changed in the workspace, or would be, by `ACTION: plan`.
+    /// What the plan comes to, be it carried out or not.
     pub changes: Option<plan::Counts>,
     /// What somebody changed in the workspace since the last deploy.
     pub drifted: Vec<DriftTold>,
@@ -76,13 +76,10 @@ impl Outcome {
                 self.target.clone_from(target);
                 self.workspace_path.clone_from(path);
             }
-            Event::Planned(told) => {
-                self.changes = Some(told.counts);
-                self.plan_file.clone_from(&told.file);
-            }
-            Event::Drifted(told) => self.drifted.extend(told.iter().cloned()),
-            Event::ChangesDone { intent, counts, holds, .. } => {
-                self.changes = Some(*counts);
+            Event::PlanMade(counts) => self.changes = Some(*counts),
+            Event::Planned(told) => self.plan_file.clone_from(&told.file),
+            Event::Drifted(told) | Event::DriftStops(told) => self.drifted.extend(told.iter().cloned()),
+            Event::ChangesDone { intent, holds, .. } => {
                 self.deployed = (*intent == Intent::Deploy).then_some(*holds);
             }
             Event::RunTriggered { run, job_id } => {

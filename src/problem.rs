@@ -123,7 +123,7 @@ codes! {
     NotFound "not-found" "Something that was named is not there";
     ForeignOwner "foreign-owner" "Another repository, or another pipe of this one, deploys to this `WORKSPACE_PATH`";
     NewerState "newer-state" "A newer version of the pipe wrote the target's state";
-    DamagedState "damaged-state" "The target's state cannot be believed, and counts as lost; a warning only";
+    DamagedState "damaged-state" "The target's state cannot be believed, and counts as lost; only `ACTION: destroy` stops";
     ForeignObject "foreign-object" "An object that was never deployed from here is in the way";
     Drift "drift" "Somebody changed in the workspace what was deployed";
     PruneGuard "prune-guard" "More than half of what was deployed would be deleted";

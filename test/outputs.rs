@@ -1,7 +1,7 @@
 //! What later lines of a step, and later steps, can read.
 
 use crate::support::{Step, assert_golden};
-use databricks_sandbox::{Ending, Lasting, Match, Phase, Running, Sandbox, Script, TaskScript};
+use databricks_sandbox::{Ending, Language, Lasting, Match, Phase, Running, Sandbox, Script, TaskScript};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn json_of(step: &Step, name: &str) -> Value {
 }
 
 /// Every object's keys, and those of the objects in it, as `runs[].id`.
-fn keys(value: &Value, at: &str, found: &mut BTreeSet<String>) {
+pub(crate) fn keys(value: &Value, at: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
             for (name, value) in object {
@@ -47,7 +47,7 @@ fn keys(value: &Value, at: &str, found: &mut BTreeSet<String>) {
 }
 
 /// The keys that a schema describes, in the same form.
-fn described(schema: &Value, root: &Value, at: &str, found: &mut BTreeSet<String>) {
+pub(crate) fn described(schema: &Value, root: &Value, at: &str, found: &mut BTreeSet<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
         return described(root.pointer(reference.trim_start_matches('#')).unwrap(), root, at, found);
     }
@@ -101,9 +101,16 @@ fn the_schema_describes_every_key_and_the_readme_lists_every_variable() {
     assert_eq!(step.against(&running).code, 4);
     let step = step.variable("RUN", "no such job");
     assert_eq!(step.against(&running).code, 1);
+    let edited = format!("{NOTEBOOK}print('mine')\n");
+    running.sandbox().put_notebook("/Shared/etl/main", Language::Python, edited);
+    let step = step.without("RUN").variable("ACTION", "plan");
+    assert_eq!(step.against(&running).code, 0);
+    let step = step.variable("ACTION", "deploy");
+    assert_eq!(step.against(&running).code, 0);
     let mut seen = BTreeSet::new();
-    keys(&json_of(&step, "outputs.json"), "", &mut seen);
-    keys(&json_of(&step, "outputs-2.json"), "", &mut seen);
+    for name in ["outputs.json", "outputs-2.json", "outputs-3.json", "outputs-4.json"] {
+        keys(&json_of(&step, name), "", &mut seen);
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let schema: Value =
         serde_json::from_str(&std::fs::read_to_string(root.join("outputs.schema.json")).unwrap()).unwrap();
@@ -113,7 +120,9 @@ fn the_schema_describes_every_key_and_the_readme_lists_every_variable() {
     assert!(seen.is_subset(&known) && unseen.is_empty(), "unseen {unseen:?}, unknown {:?}", seen.difference(&known));
 
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    for line in read(&step, "outputs.env").lines() {
+    let files = ["outputs.env", "outputs-3.env", "outputs-4.env"].map(|name| read(&step, name)).concat();
+    assert!(files.contains("_DRIFT_FOLDER=") && files.contains("_PLAN_FILE="), "{files}");
+    for line in files.lines() {
         let name = line.split('=').next().unwrap().replace("RUN_0", "RUN_<i>").replace("RUN_1", "RUN_<i>");
         assert!(readme.contains(&format!("| `{name}` |")), "the README does not list {name}");
     }
@@ -178,4 +187,46 @@ fn outputs_that_cannot_be_written_are_a_warning() {
         deploying(&running, id).variable("OUTPUT_DIR", "out/\u{7f}".trim_end_matches('\u{7f}')).file("out", "a file");
     let ended = step.against(&running);
     assert!(ended.code == 1 || ended.log.contains("[outputs-not-written]"), "{}", ended.log);
+}
+
+#[test]
+fn they_name_what_somebody_edited_and_where_the_copies_are() {
+    let running = Running::start(Sandbox::new()).unwrap();
+    let step = Step::deploying(running.sandbox())
+        .file("notebooks/main.py", NOTEBOOK)
+        .file("notebooks/lib/rates.csv", "currency,rate\n")
+        .file("notebooks/old.py", NOTEBOOK);
+    assert_eq!(step.against(&running).code, 0);
+    running.sandbox().put_notebook("/Shared/etl/main", Language::Python, format!("{NOTEBOOK}print('mine')\n"));
+    running.sandbox().put_file("/Shared/etl/lib/rates.csv", "currency,rate\nEUR,1\n");
+    std::fs::remove_file(step.root().join("notebooks/old.py")).unwrap();
+    let step = step.file("notebooks/new.py", NOTEBOOK);
+    let ended = step.against(&running);
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let hide = |text: String| {
+        let port = regex::Regex::new(r"127\.0\.0\.1:[0-9]+").unwrap();
+        port.replace_all(&text.replace(env!("CARGO_PKG_VERSION"), "<version>"), "127.0.0.1:<port>").into_owned()
+    };
+    assert_golden("outputs/drift_env", &hide(read(&step, "outputs-2.env")));
+    assert_golden("outputs/drift_json", &hide(read(&step, "outputs-2.json")));
+    // A copy beside the outputs, for whoever collects the artifacts.
+    assert_eq!(read(&step, "drift/lib/rates.csv"), "currency,rate\nEUR,1\n");
+}
+
+#[test]
+fn a_secret_in_a_path_is_in_none_of_them() {
+    let running = Running::start(Sandbox::new()).unwrap();
+    let secret = "correct-horse-battery-staple";
+    let step = Step::deploying(running.sandbox())
+        .variable("DATABRICKS_CLIENT_SECRET", secret)
+        .variable("DATABRICKS_AUTH_TYPE", "pat")
+        .file(&format!("notebooks/{secret}.py"), NOTEBOOK);
+    assert_eq!(step.against(&running).code, 0);
+    let edited = format!("{NOTEBOOK}print('mine')\n");
+    running.sandbox().put_notebook(&format!("/Shared/etl/{secret}"), Language::Python, edited);
+    assert_eq!(step.against(&running).code, 0);
+    for name in ["outputs-2.env", "outputs-2.json"] {
+        let text = read(&step, name);
+        assert!(text.contains("drift") && !text.contains(secret), "{text}");
+    }
 }

@@ -13,6 +13,7 @@ use super::Workspace;
 use super::error::{self, Error, Meaning};
 use crate::http::{Class, Repeat};
 use crate::source::Language;
+use crate::text;
 use serde::{Deserialize, Serialize};
 
 /// An object in the workspace.
@@ -48,6 +49,20 @@ pub enum ObjectKind {
     GitFolder,
     /// Anything else, in the service's own word.
     Other(String),
+}
+
+impl ObjectKind {
+    /// In words: `a notebook`.
+    pub fn with_article(&self) -> String {
+        match self {
+            ObjectKind::Notebook => "a notebook".to_owned(),
+            ObjectKind::File => "a file".to_owned(),
+            ObjectKind::Dashboard => "a dashboard".to_owned(),
+            ObjectKind::Folder => "a folder".to_owned(),
+            ObjectKind::GitFolder => "a Git folder".to_owned(),
+            ObjectKind::Other(word) => format!("an object of type {}", text::one_line(word)),
+        }
+    }
 }
 
 impl Object {

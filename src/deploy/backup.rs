@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::plan::{Backup, Plan, SeenKind};
 use crate::problem::{Code, Problem};
 use crate::source::{Kind, Language, fingerprint};
-use crate::state::FOLDER;
+use crate::state::{DRIFT, FOLDER};
 use crate::stop::Stop;
 use crate::target::{Target, stop};
 use bytes::Bytes;
@@ -48,7 +48,7 @@ async fn one(
     };
     for number in 1..=MOST_COPIES {
         let build = if number == 1 { copies.build.clone() } else { format!("{}.{number}", copies.build) };
-        let copy = target.root.join(FOLDER).join("drift").join(&build).join(backup.path.as_str()).to_string();
+        let copy = target.root.join(FOLDER).join(DRIFT).join(&build).join(backup.path.as_str()).to_string();
         let refused = |error: &Error| stop(error, &copy);
         if let Some((folder, _)) = copy.rsplit_once('/')
             && folders.insert(folder.to_owned())

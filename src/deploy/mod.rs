@@ -6,14 +6,14 @@ pub mod permissions;
 mod upload;
 
 use crate::databricks::error::{Error, Meaning};
-use crate::databricks::objects::Format;
+use crate::databricks::objects::{Format, Listing};
 use crate::event::{Counts, DriftTold, Event};
 use crate::exit::Exit;
 use crate::plan::{Deletion, End, Plan};
 use crate::problem::{Code, Problem};
 use crate::secrets::Redactor;
 use crate::source::Kind;
-use crate::state::{DeployedBy, FILE, FOLDER, FileRecord, RelativePath, State};
+use crate::state::{DRIFT, DeployedBy, FILE, FOLDER, FileRecord, RelativePath, State};
 use crate::stop::Stop;
 use crate::target::{Observed, Target, list_all};
 use bytes::Bytes;
@@ -38,6 +38,8 @@ pub struct Work<'a> {
     pub from: String,
     /// What the target holds when all of it has arrived.
     pub holds: Counts,
+    /// Whether it has been said that there is nothing to do: the records may still be brought up to date.
+    pub silent: bool,
 }
 
 /// Where copies of edited objects go.
@@ -76,7 +78,7 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
     let (workspace, events) = (target.workspace, target.events);
     let to = plan.root.to_string();
     let counts = plan.counts();
-    let silent = plan.changes_nothing() && plan.drifted.is_empty();
+    let silent = work.silent;
     if !silent {
         events.emit(Event::ChangesBegan { from: work.from.clone(), to: to.clone(), intent: plan.intent, counts });
     }
@@ -187,15 +189,31 @@ async fn remove_records(work: &Work<'_>, then_root: bool) -> Result<(), Stop> {
     for at in steps {
         match target.workspace.delete(&at).await {
             Ok(()) => {}
-            Err(error) if error.meaning() == Some(Meaning::NotEmpty) => {
-                let problem = Problem::new(Code::NoEffect, "is not empty, and stays").at(at);
-                let hint = "copies of edited objects, and what others put there, are not ours to delete";
-                target.events.emit(Event::Warned(problem.hint(hint)));
-                return Ok(());
-            }
+            Err(error) if error.meaning() == Some(Meaning::NotEmpty) => return stays(work, at).await,
             Err(error) => return Err(parallel::stop(vec![(at, error)], 0)),
         }
     }
+    Ok(())
+}
+
+/// Says why a folder stays: the copies in it, by the builds that made them, or what others put there.
+async fn stays(work: &Work<'_>, at: String) -> Result<(), Stop> {
+    let target = &work.target;
+    let drift = work.plan.root.join(FOLDER).join(DRIFT);
+    let listed = target.workspace.list(drift.as_str()).await;
+    let builds = match listed.map_err(|error| parallel::stop(vec![(drift.to_string(), error)], 0))? {
+        Some(Listing::Folder(builds)) => builds,
+        Some(Listing::Single(_)) | None => Vec::new(),
+    };
+    let mut copies: Vec<String> = builds.iter().map(|build| format!("`{DRIFT}/{}`", build.name())).collect();
+    copies.sort();
+    let (message, hint) = if copies.is_empty() {
+        ("is not empty, and stays".to_owned(), "what others put there is not ours to delete; move it away")
+    } else {
+        let message = format!("stays, with the copies of edited objects in {}", copies.join(", "));
+        (message, "they are somebody's work: delete the folder when they are not needed any more")
+    };
+    target.events.emit(Event::Warned(Problem::new(Code::NoEffect, message).at(at).hint(hint)));
     Ok(())
 }
 

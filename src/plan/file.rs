@@ -6,7 +6,7 @@ use crate::problem::{Code, Problem};
 use crate::state::{Digest, Owner, RelativePath, kind_word, language_word};
 use crate::text;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The version of `plan.json`: it goes up when a reader of the old form could be misled. `plan.schema.json` describes it.
@@ -164,6 +164,24 @@ impl PlanFile {
         text
     }
 
+    /// The same with every text as `redact` leaves it, and with the digest that fits that: a name in it may hold what
+    /// must not be written, and what is written must still be the plan that it is held against.
+    #[must_use]
+    pub fn redacted(self, redact: impl Fn(&str) -> String) -> PlanFile {
+        let text = self.to_json();
+        let redacted = redact(&text);
+        if redacted == text {
+            return self;
+        }
+        match serde_json::from_str::<PlanFile>(&redacted) {
+            Ok(mut file) => {
+                file.digest = file.fitting_digest();
+                file
+            }
+            Err(_) => self,
+        }
+    }
+
     /// Reads a file back.
     pub fn read(bytes: &[u8]) -> Result<PlanFile, FileError> {
         #[derive(Deserialize)]
@@ -196,9 +214,12 @@ impl PlanFile {
         Digest::of(&serde_json::to_vec(&approved).unwrap_or_default())
     }
 
-    /// A path has one step of each kind at most.
-    fn by_place(&self) -> BTreeMap<(&str, Verb), &Step> {
-        self.changes.iter().map(|step| ((step.path.as_str(), step.action), step)).collect()
+    fn by_path(&self) -> BTreeMap<&str, Vec<&Step>> {
+        let mut paths: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
+        for step in &self.changes {
+            paths.entry(&step.path).or_default().push(step);
+        }
+        paths
     }
 
     /// Whether `now` is the plan that was seen; if not, what is different (exit 7).
@@ -218,17 +239,12 @@ impl PlanFile {
         compare("the owner", &self.owner, &now.owner);
         compare("`PRUNE`", &self.settings.prune, &now.settings.prune);
         compare("`ON_DRIFT`", &self.settings.on_drift, &now.settings.on_drift);
-        let (old_steps, new_steps) = (self.by_place(), now.by_place());
-        for (place, step) in &new_steps {
-            if old_steps.get(place) != Some(step) {
-                differences.push(format!("`{}` is not in it as it is now: {}", step.shown(), step.verb()));
-            }
-        }
-        for (place, step) in &old_steps {
-            if !new_steps.contains_key(place) {
-                differences.push(format!("`{}` is not to be done any more: {}", step.shown(), step.verb()));
-            }
-        }
+        let (then, today) = (self.by_path(), now.by_path());
+        let paths: BTreeSet<&str> = then.keys().chain(today.keys()).copied().collect();
+        differences.extend(paths.into_iter().filter_map(|path| {
+            let (then, today) = (then.get(path), today.get(path));
+            difference(path, then.map_or(&[], Vec::as_slice), today.map_or(&[], Vec::as_slice))
+        }));
         let more = differences.len().saturating_sub(NAMED);
         differences.truncate(NAMED);
         let mut message = format!("the plan is no longer the one that was seen: {}", differences.join("; "));
@@ -245,7 +261,8 @@ impl FileError {
     fn of(error: &serde_json::Error) -> FileError {
         use serde_json::error::Category;
         match error.classify() {
-            Category::Data => FileError::NotAPlan(text::one_line(&error.to_string())),
+            // The parser's own words are about types of this program.
+            Category::Data => FileError::NotAPlan(format!("line {} holds what the pipe does not write", error.line())),
             Category::Eof | Category::Syntax | Category::Io => FileError::NotJson,
         }
     }
@@ -271,20 +288,34 @@ impl FileError {
     }
 }
 
-impl Step {
-    fn shown(&self) -> &str {
-        if self.path.is_empty() { "." } else { &self.path }
+/// What is different about one path, if anything is.
+fn difference(path: &str, then: &[&Step], now: &[&Step]) -> Option<String> {
+    let path = if path.is_empty() { "." } else { path };
+    let has = |steps: &[&Step], verb| steps.iter().any(|step| step.action == verb);
+    if now.iter().any(|step| has(then, step.action) && !then.contains(step)) {
+        return Some(format!("`{path}` has changed since, here or in the workspace"));
     }
+    let beyond = |these: &[&Step], those: &[&Step]| {
+        let verbs = these.iter().map(|step| step.action).filter(|verb| !has(those, *verb));
+        verbs.map(Verb::done).collect::<Vec<_>>().join(" and ")
+    };
+    match (beyond(now, then), beyond(then, now)) {
+        (new, _) if !new.is_empty() => Some(format!("`{path}` would be {new} now")),
+        (_, old) if !old.is_empty() => Some(format!("`{path}` would no longer be {old}")),
+        _ => None,
+    }
+}
 
-    fn verb(&self) -> &'static str {
-        match self.action {
-            Verb::Backup => "backup",
-            Verb::MakeFolder => "make the folder",
-            Verb::Upload => "upload",
-            Verb::Adopt => "adopt",
-            Verb::Delete => "delete",
-            Verb::DeleteFolder => "delete the folder",
-            Verb::RemoveRecords => "remove the records",
+impl Verb {
+    /// As the end of a sentence on the object that it is done to.
+    fn done(self) -> &'static str {
+        match self {
+            Verb::Backup => "copied",
+            Verb::MakeFolder => "made",
+            Verb::Upload => "uploaded",
+            Verb::Adopt => "taken over",
+            Verb::Delete | Verb::DeleteFolder => "deleted",
+            Verb::RemoveRecords => "without records",
         }
     }
 }

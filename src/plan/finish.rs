@@ -77,6 +77,7 @@ fn emptied(draft: &mut Draft<'_>) -> BTreeSet<RelativePath> {
 /// Names what a destroy leaves because it was never ours: of a folder that is not ours, the folder.
 fn foreign(draft: &mut Draft<'_>, gone: &BTreeSet<RelativePath>) {
     let mut within: Option<String> = None;
+    let because = if draft.inputs.ours.known { Because::NeverOurs } else { Because::OwnerUnknown };
     let told: BTreeSet<RelativePath> = draft.plan.left_alone.iter().map(|left| left.path.clone()).collect();
     for (path, seen) in &draft.inputs.remote.objects {
         if gone.contains(path) || told.contains(path) {
@@ -91,7 +92,7 @@ fn foreign(draft: &mut Draft<'_>, gone: &BTreeSet<RelativePath>) {
             }
             within = Some(path.as_prefix());
         }
-        draft.plan.left_alone.push(LeftAlone { path: path.clone(), because: Because::NeverOurs });
+        draft.plan.left_alone.push(LeftAlone { path: path.clone(), because: because.clone() });
     }
 }
 

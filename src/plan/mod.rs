@@ -241,6 +241,8 @@ pub enum Because {
     MovedHere,
     /// We never deployed it; told by a destroy only.
     NeverOurs,
+    /// There is no state that could tell whose it is; told by a destroy only.
+    OwnerUnknown,
     /// Its content could not be looked at: why. It stays ours.
     Unreadable(String),
     /// The folder that it is in could not be listed. It stays ours.

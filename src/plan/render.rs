@@ -107,6 +107,15 @@ impl Plan {
             && self.end == End::WriteState
     }
 
+    /// Whether there is nothing that a reader of the log would want to know of: the same, and nobody's work is concerned.
+    pub fn says_nothing(&self) -> bool {
+        let nothing = match self.intent {
+            Intent::Deploy => self.changes_nothing(),
+            Intent::Destroy => self.backups.is_empty() && self.deletions.is_empty() && self.emptied.is_empty(),
+        };
+        nothing && self.adopted.is_empty() && self.drifted.is_empty() && self.obstacles.is_empty()
+    }
+
     /// Every change, one line each, sorted by path. What is replaced by another kind at the same path is one change.
     pub fn changes(&self) -> impl Iterator<Item = Change> {
         let mut changes: Vec<Change> = Vec::new();
@@ -168,6 +177,7 @@ impl LeftAlone {
         match &self.because {
             Because::PruneIsOff => "is no longer in the local tree, and stays because of `PRUNE: none`".into(),
             Because::AnotherObject => "is not the object that was deployed here, so it is not deleted".into(),
+            Because::OwnerUnknown => "is not deleted, because no state tells that it was deployed from here".into(),
             Because::MovedHere => "was moved here in the workspace, and is not touched".into(),
             Because::NeverOurs => "was never deployed from here, so it is not deleted".into(),
             Because::Unreadable(why) => {

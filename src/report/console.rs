@@ -91,7 +91,12 @@ impl Console {
                 self.line(Style::Success, &line);
             }
             Event::NothingToDo { to, intent: Intent::Destroy, .. } => {
-                self.line(Style::Success, &format!("Nothing to remove: nothing in {to} was deployed from here"));
+                self.line(
+                    Style::Success,
+                    &format!(
+                        "Nothing to remove: nothing that this identity sees in {to} is known to be deployed from here"
+                    ),
+                );
             }
             Event::LeftAlone(told) => {
                 let lines = told.iter().map(|(path, why)| format!("Left alone: {path} {why}"));
@@ -102,7 +107,8 @@ impl Console {
                 self.info(&format!("Deploying from {from} to {to}: {}", changes(counts)));
             }
             Event::ChangesBegan { to, intent: Intent::Destroy, counts, .. } => {
-                self.info(&format!("Removing what was deployed to {to}: {}", changes(counts)));
+                let what = if counts.deleted > 0 { changes(counts) } else { "only its records are left".to_owned() };
+                self.info(&format!("Removing what was deployed to {to}: {what}"));
             }
             Event::DeployProgress { done, total } => {
                 self.info(&format!("{} of {} uploaded", text::thousands(*done as u64), text::thousands(*total as u64)))
@@ -117,12 +123,15 @@ impl Console {
                     contents(holds)
                 ),
             ),
-            Event::ChangesDone { to, intent: Intent::Destroy, counts, elapsed, .. } => self.line(
-                Style::Success,
-                &format!("Removed {} from {to} in {}", text::count(counts.deleted, "object"), text::duration(*elapsed)),
-            ),
+            Event::ChangesDone { to, intent: Intent::Destroy, counts, elapsed, .. } => {
+                let what = match counts.deleted {
+                    0 => "the records".to_owned(),
+                    deleted => text::count(deleted, "object"),
+                };
+                self.line(Style::Success, &format!("Removed {what} from {to} in {}", text::duration(*elapsed)));
+            }
             Event::PermissionGiven { to, level } => self.info(&format!("Gave the {to} {level} on the folder")),
-            Event::TargetKnown { .. } => {}
+            Event::TargetKnown { .. } | Event::PlanMade(_) | Event::DriftStops(_) => {}
             Event::IdentityLasts { shown, left, limits } => {
                 let left = text::duration(Duration::from_secs(left.as_secs()));
                 let then = if *limits {
@@ -177,7 +186,9 @@ impl Console {
         } else {
             String::new()
         };
-        self.info(&format!("Plan for {}: {}{bytes}", told.to, changes(&told.counts)));
+        if !told.silent {
+            self.info(&format!("Plan for {}: {}{bytes}", told.to, changes(&told.counts)));
+        }
         for change in told.changes.iter().take(SHOWN_CHANGES) {
             self.detail(&format!("{} {} ({})", change.sign.symbol(), change.path, change.reason));
         }
@@ -337,7 +348,7 @@ fn changes(counts: &plan::Counts) -> String {
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
-/// `4 notebooks, 2 files and 1 dashboard in 3 folders`: what is none of is not named.
+/// `4 notebooks, 2 files and 1 dashboard in 3 folders are`: what is none of is not named.
 fn contents(counts: &Counts) -> String {
     let mut parts = Vec::new();
     for (number, name) in [(counts.notebooks, "notebook"), (counts.files, "file"), (counts.dashboards, "dashboard")] {
@@ -353,6 +364,7 @@ fn contents(counts: &Counts) -> String {
     if counts.folders > 0 {
         contents.push_str(&format!(" in {}", text::count(counts.folders, "folder")));
     }
+    contents.push_str(if counts.notebooks + counts.files + counts.dashboards == 1 { " is" } else { " are" });
     contents
 }
 

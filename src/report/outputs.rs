@@ -4,9 +4,12 @@
 
 use crate::event::{Counts, Ending};
 use crate::outcome::{Outcome, RunRecord};
+use crate::plan;
 use crate::problem::Problem;
 use crate::secrets::Redactor;
+use crate::state::{self, DRIFT};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -102,19 +105,45 @@ fn variables(outcome: &Outcome) -> Vec<(String, String)> {
             set(name, Some(count.to_string()));
         }
     }
+    if let Some(plan::Counts { created, changed, deleted, untouched, drifted, .. }) = outcome.changes {
+        for (name, count) in [
+            ("CREATED", created),
+            ("CHANGED", changed),
+            ("DELETED", deleted),
+            ("UNTOUCHED", untouched),
+            ("DRIFTED", drifted),
+        ] {
+            set(name, Some(count.to_string()));
+        }
+    }
+    set("DRIFT_FOLDER", drift_folder(outcome));
+    set("PLAN_FILE", outcome.plan_file.clone());
     set("RUN_COUNT", Some(outcome.runs.len().to_string()));
     for (index, record) in outcome.runs.iter().take(RUNS_AS_VARIABLES).enumerate() {
         set(&format!("RUN_{index}_ID"), Some(record.run.id.to_string()));
         set(&format!("RUN_{index}_JOB_ID"), record.job_id.map(|id| id.to_string()));
         set(&format!("RUN_{index}_URL"), record.link.clone());
-        set(&format!("RUN_{index}_STATE"), Some(state(record).to_owned()));
+        set(&format!("RUN_{index}_STATE"), Some(state_of(record).to_owned()));
         set(&format!("RUN_{index}_SECONDS"), record.end.as_ref().map(|end| end.elapsed.as_secs().to_string()));
     }
     set("EXIT_CODE", outcome.ended.then(|| outcome.exit.code().to_string()));
     variables
 }
 
-fn state(record: &RunRecord) -> &'static str {
+/// The folder in the workspace that holds every copy of this call: that of the build, where there is only one.
+fn drift_folder(outcome: &Outcome) -> Option<String> {
+    let all = format!("{}/{}/{DRIFT}", outcome.workspace_path.as_ref()?, state::FOLDER);
+    let copies = outcome.drifted.iter().filter_map(|one| one.copy.as_deref());
+    let builds = copies.filter_map(|copy| copy.strip_prefix(&all)?.strip_prefix('/')?.split('/').next());
+    let builds: BTreeSet<&str> = builds.collect();
+    match (builds.first(), builds.len()) {
+        (Some(build), 1) => Some(format!("{all}/{build}")),
+        (Some(_), _) => Some(all),
+        (None, _) => None,
+    }
+}
+
+fn state_of(record: &RunRecord) -> &'static str {
     match record.end.as_ref().map(|end| end.ending) {
         None => "running",
         Some(Ending::Triggered) => "triggered",
@@ -141,6 +170,9 @@ struct Document<'a> {
     target: Option<&'a str>,
     workspace_path: Option<&'a str>,
     deployed: Option<Deployed>,
+    changes: Option<plan::Counts>,
+    drift: Vec<Drift<'a>>,
+    plan: Option<&'a str>,
     runs: Vec<Run<'a>>,
     problems: Vec<Told<'a>>,
     warnings: Vec<Told<'a>>,
@@ -153,6 +185,13 @@ struct Deployed {
     dashboards: usize,
     folders: usize,
     bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Drift<'a> {
+    path: &'a str,
+    what: &'a str,
+    copy: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -190,6 +229,13 @@ impl<'a> Document<'a> {
                 folders,
                 bytes,
             }),
+            changes: outcome.changes,
+            drift: outcome
+                .drifted
+                .iter()
+                .map(|one| Drift { path: &one.path, what: &one.words, copy: one.copy.as_deref() })
+                .collect(),
+            plan: outcome.plan_file.as_deref(),
             runs: outcome
                 .runs
                 .iter()
@@ -198,7 +244,7 @@ impl<'a> Document<'a> {
                     id: record.run.id,
                     job_id: record.job_id,
                     url: record.link.as_deref(),
-                    state: state(record),
+                    state: state_of(record),
                     message: record.end.as_ref().map(|end| end.message.as_str()),
                     seconds: record.end.as_ref().map(|end| end.elapsed.as_secs()),
                 })

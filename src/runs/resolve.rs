@@ -253,14 +253,7 @@ impl Finder<'_> {
         match object {
             Some(object) if object.kind == ObjectKind::Notebook => Ok((path, object.language)),
             Some(object) => {
-                let kind = match object.kind {
-                    ObjectKind::File => "a file".to_owned(),
-                    ObjectKind::Dashboard => "a dashboard".to_owned(),
-                    ObjectKind::Folder => "a folder".to_owned(),
-                    ObjectKind::GitFolder => "a Git folder".to_owned(),
-                    ObjectKind::Other(kind) => format!("a {kind}"),
-                    ObjectKind::Notebook => "a notebook".to_owned(),
-                };
+                let kind = object.kind.with_article();
                 Err(Miss::problem(wrong(format!("`{path}` is {kind}, not a notebook"))))
             }
             None => Err(Miss::problem(

@@ -13,29 +13,38 @@ use crate::state::{DeployedBy, Owner, RelativePath};
 use crate::stop::Stop;
 use crate::target::{Observed, Target, collect};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Brings the target to what the settings ask for, or tells what that would take.
 pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&LocalTree>) -> Result<(), Stop> {
     let settings = step.settings;
     let owner = owner(step);
     let target = Target { workspace: step.workspace, root, owner: &owner, events: step.events };
-    let approved = settings.plan.as_deref().map(approved).transpose()?;
+    let approved = settings.plan.as_deref().map(|path| approved(step, path)).transpose()?;
     let local = tree.map(local::planned).transpose()?.unwrap_or_default();
     let intent = if settings.action == Action::Destroy { Intent::Destroy } else { Intent::Deploy };
 
     let observed = target.observe(&local).await?;
+    if let Some(damaged) = &observed.damaged {
+        believe_nothing(step, intent, damaged)?;
+    }
     let plan = plan_of(step, &target, &observed, intent, &local).await?;
-    let file = PlanFile::of(&plan, &owner, crate::VERSION);
+    step.events.emit(Event::PlanMade(plan.counts()));
+    let file = PlanFile::of(&plan, &owner, crate::VERSION).redacted(|text| step.redactor.redact(text).into_owned());
     if settings.action == Action::Plan {
         return tell(step, &plan, &file);
     }
     if let Some(approved) = approved {
         approved.still_holds(&file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
     }
-    plan.may_run()?;
+    if let Err(stop) = plan.may_run() {
+        step.events.emit(Event::DriftStops(drifted(&plan)));
+        return Err(stop);
+    }
     left_alone(step, &plan);
-    if plan.changes_nothing() && plan.drifted.is_empty() && !plan.records_change {
+    // A state that holds nothing any more is something to remove.
+    let silent = plan.says_nothing() && (intent == Intent::Deploy || observed.state.is_none());
+    if silent {
         step.events.emit(Event::NothingToDo { to: root.to_string(), intent, untouched: plan.untouched });
     }
     let work = Work {
@@ -51,6 +60,7 @@ pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&Loc
         },
         from: settings.files.as_ref().map(|files| files.shown.clone()).unwrap_or_default(),
         holds: tree.map(holds).unwrap_or_default(),
+        silent,
     };
     deploy::carry_out(&work).await
 }
@@ -69,39 +79,70 @@ async fn plan_of(
     Ok(plan::compute(&inputs, &evidence))
 }
 
-/// `ACTION: plan`: shows the plan, writes it, and ends as the deploy would where that could not begin.
-fn tell(step: &Step<'_>, plan: &Plan, file: &PlanFile) -> Result<(), Stop> {
-    left_alone(step, plan);
-    let drifted = plan.drifted.iter().map(|drifted| DriftTold {
+/// A deploy goes on where the state cannot be believed, and compares; what to remove nobody knows then.
+fn believe_nothing(step: &Step<'_>, intent: Intent, damaged: &Problem) -> Result<(), Stop> {
+    let mut problem = damaged.clone();
+    if intent == Intent::Deploy {
+        step.events.emit(Event::Warned(problem));
+        return Ok(());
+    }
+    problem.message.push_str(", so that nothing can be proved to be ours: nothing was deleted");
+    let hint = "deploy once more, which writes a new state, and destroy then; or delete the folder by hand";
+    Err(Stop::because(Exit::Conflict, problem.hint(hint)))
+}
+
+fn drifted(plan: &Plan) -> Vec<DriftTold> {
+    let told = plan.drifted.iter().map(|drifted| DriftTold {
         path: plan.at(&drifted.path).to_string(),
         words: drifted.in_words(&plan.root),
         copy: None,
     });
-    let drifted: Vec<DriftTold> = drifted.collect();
-    if !drifted.is_empty() {
-        step.events.emit(Event::Drifted(drifted));
-    }
+    told.collect()
+}
+
+/// `ACTION: plan`: shows the plan, writes it, and ends as the deploy would where that could not begin.
+fn tell(step: &Step<'_>, plan: &Plan, file: &PlanFile) -> Result<(), Stop> {
+    let stop = plan.may_run();
+    let drifted = drifted(plan);
+    let silent = plan.says_nothing();
     let written = write(&step.settings.output_dir, &step.redactor.redact(&file.to_json()));
     let written = match written {
-        Ok(written) => Some(written),
+        Ok(written) => Some(shown(step, &written)),
         Err(error) => {
             let message = format!("the plan cannot be written: {error}");
-            let place = step.settings.output_dir.to_string_lossy().into_owned();
-            step.events.emit(Event::Warned(Problem::new(Code::OutputsNotWritten, message).at(place)));
+            let problem = Problem::new(Code::OutputsNotWritten, message).at(shown(step, &step.settings.output_dir));
+            let hint = "set `OUTPUT_DIR` to a folder of the clone that the pipe may write to";
+            step.events.emit(Event::Warned(problem.hint(hint)));
             None
         }
     };
+    if silent {
+        let (to, intent, untouched) = (plan.root.to_string(), plan.intent, plan.untouched);
+        step.events.emit(Event::NothingToDo { to, intent, untouched });
+    }
     step.events.emit(Event::Planned(PlanTold {
         to: plan.root.to_string(),
         counts: plan.counts(),
         changes: plan.changes().collect(),
         file: written,
+        silent,
     }));
-    plan.may_run()
+    left_alone(step, plan);
+    if stop.is_err() {
+        step.events.emit(Event::DriftStops(drifted));
+    } else if !drifted.is_empty() {
+        step.events.emit(Event::Drifted(drifted));
+    }
+    stop
+}
+
+/// A file as it is named from the working directory.
+fn shown(step: &Step<'_>, path: &Path) -> String {
+    path.strip_prefix(step.here).unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// Writes the plan beside the outputs of this call: the plan of an earlier one is never overwritten.
-fn write(folder: &Path, json: &str) -> std::io::Result<String> {
+fn write(folder: &Path, json: &str) -> std::io::Result<PathBuf> {
     use std::io::{Error, ErrorKind, Write};
     std::fs::create_dir_all(folder)?;
     for call in 1_u32.. {
@@ -110,7 +151,7 @@ fn write(folder: &Path, json: &str) -> std::io::Result<String> {
         match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(mut file) => {
                 file.write_all(json.as_bytes())?;
-                return Ok(path.to_string_lossy().into_owned());
+                return Ok(path);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -120,8 +161,8 @@ fn write(folder: &Path, json: &str) -> std::io::Result<String> {
 }
 
 /// The plan that somebody has seen.
-fn approved(path: &Path) -> Result<PlanFile, Stop> {
-    let shown = path.to_string_lossy();
+fn approved(step: &Step<'_>, path: &Path) -> Result<PlanFile, Stop> {
+    let shown = shown(step, path);
     let bytes = std::fs::read(path).map_err(|error| {
         let problem = Problem::new(Code::InvalidPlan, format!("`{shown}` cannot be read: {error}")).at("PLAN");
         Stop::because(Exit::Settings, problem.hint("hand the file over from the step that made it, as an artifact"))

@@ -27,6 +27,9 @@ pub const FOLDER: &str = ".databricks-deploy";
 /// The name of the state in [`FOLDER`].
 pub const FILE: &str = "state.json";
 
+/// The name of the folder in [`FOLDER`] that holds copies of edited objects, by build.
+pub const DRIFT: &str = "drift";
+
 /// The version of `state.json`: it goes up when an older pipe would do harm with the new form. Within a version fields
 /// are only added, and one that does not know a field at the top keeps it when it writes the state again, so that a
 /// step with an older tag of the pipe does not make a newer one forget (its jobs, say).

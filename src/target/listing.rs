@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 pub(super) struct Folder {
     /// The objects by name; names that no deploy can make are left out.
     objects: BTreeMap<String, Seen>,
-    /// Whether the folder of our records is among them; it is not in `objects`.
-    pub(super) records: bool,
+    /// What has the name of the folder of our records, if something has; it is not in `objects`.
+    pub(super) records: Option<ObjectKind>,
 }
 
 /// Lists one folder; `None` where there is none, or none that we may see.
@@ -28,12 +28,12 @@ pub(super) async fn listing(workspace: &Workspace, folder: &WorkspacePath) -> Re
 
 impl Folder {
     fn of(objects: Vec<Object>) -> Folder {
-        let mut records = false;
+        let mut records = None;
         let mut named = BTreeMap::new();
         for object in objects {
             let name = object.name().to_owned();
             if name == FOLDER {
-                records = true;
+                records = Some(object.kind);
             } else {
                 named.insert(name, seen(object));
             }

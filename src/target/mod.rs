@@ -11,8 +11,8 @@ use listing::listing;
 
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
-use crate::databricks::objects::{Export, Exported};
-use crate::event::{Emit, Event};
+use crate::databricks::objects::{Export, Exported, ObjectKind};
+use crate::event::Emit;
 use crate::exit::Exit;
 use crate::plan::{Local, Ours, Remote, folders_to_list};
 use crate::problem::{Code, Problem};
@@ -45,6 +45,8 @@ pub struct Observed {
     pub state: Option<State>,
     /// The same, as a plan sees it.
     pub ours: Ours,
+    /// Why a state that is there is not believed.
+    pub damaged: Option<Problem>,
 }
 
 impl Target<'_> {
@@ -65,17 +67,20 @@ impl Target<'_> {
             }
             return Ok(Observed::default());
         };
-        let accepted = found.accept(file.as_str(), self.owner)?;
-        if let Some(warning) = accepted.warning {
-            self.events.emit(Event::Warned(warning));
+        if let Some(kind) = root.records.as_ref().filter(|kind| **kind != ObjectKind::Folder) {
+            return Err(in_the_way(&self.root.join(FOLDER), kind, "a folder"));
         }
+        if matches!(found, Found::Unreadable(_)) {
+            self.is_a_file(&file).await?;
+        }
+        let accepted = found.accept(file.as_str(), self.owner)?;
         let ours = Ours::of(accepted.state.as_ref());
         let wanted = folders_to_list(local, &ours);
-        let has_records = root.records;
+        let has_records = root.records.is_some();
         let remote = listing::below(self.workspace, self.root, root, &wanted)
             .await
             .map_err(|(path, error)| stop(&error, &path))?;
-        Ok(Observed { remote, has_records, state: accepted.state, ours })
+        Ok(Observed { remote, has_records, state: accepted.state, ours, damaged: accepted.warning })
     }
 
     async fn read_state(&self) -> Result<Found, Stop> {
@@ -84,7 +89,20 @@ impl Target<'_> {
             Ok(Exported::Content(bytes)) => Ok(State::read(&bytes, self.owner)),
             Ok(Exported::TooLarge) => Ok(Found::Unreadable("is far too large for one".into())),
             Ok(Exported::Missing) => Ok(Found::Nothing),
+            // Which objects the service does not give back as they are is not documented: see what it is.
+            Err(error) if error.is_about_one_object() => match self.is_a_file(&file).await {
+                Ok(()) => Err(stop(&error, file.as_str())),
+                Err(other) => Err(other),
+            },
             Err(error) => Err(stop(&error, file.as_str())),
+        }
+    }
+
+    /// What is no file cannot be written over: better to know before everything else is done.
+    async fn is_a_file(&self, path: &WorkspacePath) -> Result<(), Stop> {
+        match self.workspace.object(path.as_str()).await.map_err(|error| stop(&error, path.as_str()))? {
+            Some(object) if object.kind != ObjectKind::File => Err(in_the_way(path, &object.kind, "a file")),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -98,6 +116,14 @@ impl Target<'_> {
             ),
         )
     }
+}
+
+/// Something of another kind stands where our records go.
+fn in_the_way(path: &WorkspacePath, kind: &ObjectKind, wanted: &str) -> Stop {
+    let kind = kind.with_article();
+    let message = format!("is {kind}, and the pipe keeps its records in {wanted} of this name");
+    let problem = Problem::new(Code::TypeMismatch, message).at(path.to_string());
+    Stop::because(Exit::Conflict, problem.hint("move it away or delete it; nothing was touched"))
 }
 
 /// The end of looking around: nothing has been changed.

@@ -207,15 +207,14 @@ fn a_plan_holds_while_what_it_rests_on_does() {
     assert_eq!(problem.code, Code::PlanChanged);
     assert_eq!(
         problem.message,
-        "the plan is no longer the one that was seen: `b` is not in it as it is now: backup; `b` is not in it as it is \
-         now: upload"
+        "the plan is no longer the one that was seen: `b` has changed since, here or in the workspace"
     );
     let problem = seen.still_holds(&now(&target, Policy { on_drift: OnDrift::Overwrite, ..BACKUP })).unwrap_err();
     assert!(problem.message.contains("`ON_DRIFT` was backup and is overwrite"), "{}", problem.message);
     let mut gone = Target::with(&[("a", NOTEBOOK, 1), ("b", NOTEBOOK, 1), ("c", NOTEBOOK, 1)]);
     gone.world.delete(&super::model::path("c")).unwrap();
     let problem = seen.still_holds(&now(&gone, BACKUP)).unwrap_err();
-    assert!(problem.message.contains("`c` is not to be done any more: delete"), "{}", problem.message);
+    assert!(problem.message.contains("`c` would no longer be deleted"), "{}", problem.message);
 }
 
 #[test]
