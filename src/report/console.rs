@@ -111,7 +111,7 @@ impl Console {
             Event::ChangesDone { to, intent: Intent::Deploy, counts, holds, elapsed, .. } => self.line(
                 Style::Success,
                 &format!(
-                    "Deployed to {to} in {} ({} sent): {} are there",
+                    "Deployed to {to} in {} ({} sent); it holds {}",
                     text::duration(*elapsed),
                     text::bytes(counts.bytes),
                     contents(holds)
