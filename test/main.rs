@@ -16,6 +16,7 @@ mod network;
 mod objects;
 mod outputs;
 mod permissions;
+mod redeploy;
 mod runs;
 mod settings;
 mod source;
