@@ -7,6 +7,7 @@
 mod azure;
 mod canaries;
 mod deploy;
+mod drift;
 mod endings;
 mod hosts;
 mod http;
