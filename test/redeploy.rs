@@ -12,6 +12,7 @@ use databricks_sandbox::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+const DELETE: &str = "/api/2.0/workspace/delete";
 const IMPORT: &str = "/api/2.0/workspace/import";
 const LIST: &str = "/api/2.0/workspace/list";
 
@@ -470,6 +471,91 @@ async fn a_failing_upload_prunes_nothing_and_the_next_run_finishes() {
         assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
         assert_eq!(twin(&sandbox), twin(&undisturbed), "{failing}");
         assert_settled(&sandbox, &step).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_deletion_writes_no_state_and_the_next_run_finishes() {
+    let undisturbed = edited().await;
+    let ended = changed(&undisturbed).inside_with(&undisturbed, 8).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    let deletions = changes(&undisturbed, 0).iter().filter(|line| line.starts_with("delete ")).count() as u64;
+    assert_eq!(deletions, 10);
+    for failing in 1..=deletions {
+        let sandbox = edited().await;
+        let state = below(&sandbox)[STATE].clone();
+        let refused = Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
+        sandbox.fault(Fault::nth(On::post(DELETE), failing, refused));
+        let ended = changed(&sandbox).inside_with(&sandbox, 8).await;
+        assert_eq!(ended.exit, Exit::Deploy, "{failing}: {}", ended.log);
+        assert_eq!(below(&sandbox)[STATE], state, "{failing}");
+        let step = changed(&sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
+        let ended = step.inside_with(&sandbox, 9).await;
+        assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
+        assert_eq!(twin(&sandbox), twin(&undisturbed), "{failing}");
+        assert_settled(&sandbox, &step).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_could_not_be_written_costs_a_comparison_and_no_copy() {
+    let undisturbed = edited().await;
+    let since = undisturbed.requests().len();
+    assert_eq!(changed(&undisturbed).inside_with(&undisturbed, 8).await.exit, Exit::Done);
+    let imports = changes(&undisturbed, since).iter().filter(|line| line.starts_with("import ")).count() as u64;
+
+    let sandbox = edited().await;
+    let refused = Canned::error(403, "PERMISSION_DENIED", "Not this one.");
+    sandbox.fault(Fault::nth(On::post(IMPORT), imports, Trouble::Answer(Moment::Before, refused)));
+    let ended = changed(&sandbox).inside_with(&sandbox, 8).await;
+    assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+    assert_eq!(ended.outcome.problems[0].place, Some(format!("{TARGET}/{STATE}")));
+    assert_eq!(twin(&sandbox), twin(&undisturbed), "all but the state is done");
+
+    let since = sandbox.requests().len();
+    let step = changed(&sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
+    let ended = step.inside_with(&sandbox, 9).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert_eq!(changes(&sandbox, since), [format!("import {STATE}")]);
+    assert!(ended.outcome.drifted.is_empty(), "what was sent is no drift: {}", ended.log);
+    assert_settled(&sandbox, &step).await;
+}
+
+/// A target that lost its state, a folder and an object, and in which somebody edited two others.
+async fn worn() -> Sandbox {
+    let sandbox = deployed().await;
+    for lost in ["/.databricks-deploy/state.json", "/lib/data", "/ingest/customers"] {
+        sandbox.remove(&format!("{TARGET}{lost}"));
+    }
+    let edited = "# Databricks notebook source\nprint('edited')\n";
+    sandbox.put_notebook(&format!("{TARGET}/ingest/orders"), Language::Python, edited);
+    sandbox.put_file(&format!("{TARGET}/lib/helpers.py"), "edited\n");
+    sandbox
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_passing_trouble_at_any_request_of_a_repair_changes_nothing() {
+    let plain = worn().await;
+    let since = plain.requests().len();
+    let ended = fresh(&plain).inside_with(&plain, 8).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    let total = (plain.requests().len() - since) as u64;
+    for trouble in [
+        Trouble::Answer(Moment::Before, Canned::error(503, "TEMPORARILY_UNAVAILABLE", "Something passing.")),
+        Trouble::Answer(Moment::After, Canned::error(504, "DEADLINE_EXCEEDED", "Something passing.")),
+        Trouble::Drop(Moment::Before),
+        Trouble::Drop(Moment::After),
+        Trouble::Truncate(3),
+    ] {
+        for request in 1..=total {
+            let sandbox = worn().await;
+            sandbox.fault(Fault::nth(On::any(), request, trouble.clone()));
+            let step = fresh(&sandbox);
+            let ended = step.inside_with(&sandbox, 8).await;
+            assert_eq!(ended.exit, Exit::Done, "{trouble:?} at request {request}: {}", ended.log);
+            assert_eq!(twin(&sandbox), twin(&plain), "{trouble:?} at request {request}");
+            assert_settled(&sandbox, &step).await;
+        }
     }
 }
 
