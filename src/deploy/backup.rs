@@ -19,6 +19,10 @@ use std::path::Path;
 /// between two attempts of a step.
 const MOST_COPIES: u32 = 9;
 
+/// How often the writing of a copy may end without an answer. Between two of them the copy is looked for, with all the
+/// patience that a request has.
+const MOST_UNCERTAIN: u32 = 3;
+
 /// Copies everything that the plan says; returns where each copy is.
 pub(super) async fn all(target: &Target<'_>, plan: &Plan, copies: &Copies) -> Result<Vec<(String, String)>, Stop> {
     let mut made = Vec::new();
@@ -55,22 +59,45 @@ async fn one(
         {
             target.workspace.make_folder(folder).await.map_err(|error| refused(&error))?;
         }
-        let written = match target.workspace.put(&copy, content.clone(), format, false).await {
-            Ok(put) => put == Put::Written,
-            // It may be there; looking tells. So it does where an earlier attempt may have made this very copy.
-            Err(error) if error.is_uncertain() => false,
-            Err(error) => return Err(refused(&error)),
-        };
-        let there = target.workspace.export(&copy, export).await.map_err(|error| refused(&error))?;
+        let (put, there) =
+            put_and_look(target, &copy, &content, format, export).await.map_err(|error| refused(&error))?;
         if matches!(&there, Exported::Content(there) if fingerprint(kind, there) == fingerprint(kind, &content)) {
             copies.keep_locally(&backup.path, kind, &content);
             return Ok(Some(copy));
         }
-        if written {
+        if put == Put::Written {
             return Err(unsafe_to_touch(&original, &format!("the copy at `{copy}` does not hold the same")));
         }
     }
     Err(unsafe_to_touch(&original, &format!("the build has made {MOST_COPIES} other copies of it already")))
+}
+
+/// Writes a copy where nothing is, and looks at what is there then: a copy of an earlier attempt may be.
+async fn put_and_look(
+    target: &Target<'_>,
+    copy: &str,
+    content: &Bytes,
+    format: Format,
+    export: Export,
+) -> Result<(Put, Exported), Error> {
+    let mut uncertain = 0;
+    loop {
+        let put = match target.workspace.put(copy, content.clone(), format, false).await {
+            Ok(put) => put,
+            // It may be there; looking tells.
+            Err(error) if error.is_uncertain() && uncertain < MOST_UNCERTAIN => {
+                uncertain += 1;
+                Put::Exists
+            }
+            Err(error) => return Err(error),
+        };
+        let there = target.workspace.export(copy, export).await?;
+        // It was not: nothing of this name is in the way of another attempt.
+        if put == Put::Exists && there == Exported::Missing && uncertain > 0 {
+            continue;
+        }
+        return Ok((put, there));
+    }
 }
 
 /// How an object is exported, imported as a copy of the same kind, and compared.

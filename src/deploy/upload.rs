@@ -57,7 +57,7 @@ async fn send(workspace: &Workspace, to: &str, local: &Local) -> Result<(), Erro
 }
 
 /// Whether the content that was sent is what is there.
-async fn has_arrived(workspace: &Workspace, to: &str, local: &Local) -> bool {
+pub(super) async fn has_arrived(workspace: &Workspace, to: &str, local: &Local) -> bool {
     let size = (local.kind == Kind::File).then_some(local.size);
     match workspace.export(to, form(local.kind, size)).await {
         Ok(Exported::Content(content)) => fingerprint(local.kind, &content) == Some(local.fingerprint),

@@ -76,9 +76,12 @@ pub(super) fn compare_as(record: Option<&FileRecord>, local: Option<&Local>, acc
     let recorded = record.map(|record| record.kind).into_iter();
     let here = local.map(|local| local.kind).into_iter();
     let mut kinds: Vec<Kind> = recorded.chain(here).chain(accepted.iter().map(|intended| intended.kind)).collect();
-    // A form is one of four, whatever the language.
+    // The language is part of what a source notebook is compared by; a Jupyter notebook has it in its content.
     let mut forms = BTreeSet::new();
-    kinds.retain(|kind| forms.insert(crate::state::kind_word(*kind)));
+    kinds.retain(|kind| {
+        let language = matches!(kind, Kind::SourceNotebook(_)).then(|| crate::state::language_word(*kind));
+        forms.insert((crate::state::kind_word(*kind), language))
+    });
     kinds
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&Loc
             build: build(step),
             local: settings.output_dir.join("drift"),
             redactor: step.redactor.clone(),
-            jupyter: jupyter(&observed),
+            jupyter: jupyter(&observed, &local),
         },
         from: settings.files.as_ref().map(|files| files.shown.clone()).unwrap_or_default(),
         holds: tree.map(holds).unwrap_or_default(),
@@ -196,20 +196,19 @@ fn by(step: &Step<'_>) -> DeployedBy {
     }
 }
 
-/// A name for this build's copies: the number of the pipeline, and of the attempt where it is not the first.
+/// A name for this build's copies: the number of the pipeline. Attempts of one step share it, so that the second finds
+/// the copies that the first has made.
 fn build(step: &Step<'_>) -> String {
-    let pipeline = step.pipeline;
-    let safe = |text: &String| text.chars().all(|next| next.is_ascii_alphanumeric()).then(|| text.clone());
-    let Some(build) = pipeline.build.as_ref().and_then(safe) else { return format!("local-{:016x}", step.nonce) };
-    match pipeline.attempt.as_ref().and_then(safe).filter(|attempt| attempt != "1") {
-        Some(attempt) => format!("{build}-{attempt}"),
-        None => build,
-    }
+    let safe = |build: &&String| build.chars().all(|next| next.is_ascii_alphanumeric());
+    step.pipeline.build.as_ref().filter(safe).cloned().unwrap_or_else(|| format!("local-{:016x}", step.nonce))
 }
 
-fn jupyter(observed: &Observed) -> BTreeMap<RelativePath, ()> {
-    let records = observed.ours.records.iter();
-    let jupyter = records.filter(|(_, record)| matches!(record.kind, Kind::JupyterNotebook(_)));
+/// What is a Jupyter notebook as far as anybody knows: by its record, or else by the local file in its place.
+fn jupyter(observed: &Observed, local: &BTreeMap<RelativePath, Local>) -> BTreeMap<RelativePath, ()> {
+    let records = &observed.ours.records;
+    let recorded = records.iter().map(|(path, record)| (path, record.kind));
+    let here = local.iter().map(|(path, local)| (path, local.kind)).filter(|(path, _)| !records.contains_key(*path));
+    let jupyter = recorded.chain(here).filter(|(_, kind)| matches!(kind, Kind::JupyterNotebook(_)));
     jupyter.map(|(path, _)| (path.clone(), ())).collect()
 }
 

@@ -217,6 +217,12 @@ impl Sandbox {
         self.state().tree.uproot(&with_mount(path));
     }
 
+    /// Moves an object, with what lies below it, as if somebody had done so in the browser: it keeps its id. The folder
+    /// that it goes to must be there.
+    pub fn rename(&self, from: &str, to: &str) {
+        self.state().tree.rename(&with_mount(from), &with_mount(to));
+    }
+
     /// Cancels a run, as if somebody had done so in the browser.
     pub fn cancel_run(&self, run_id: i64) {
         let mut state = self.state();

@@ -99,6 +99,18 @@ impl Tree {
         }
     }
 
+    /// Moves an object, with what lies below it, without asking anybody. That its time stays is not confirmed.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        let below = format!("{from}/");
+        let moved: Vec<String> =
+            self.objects.keys().filter(|key| *key == from || key.starts_with(&below)).cloned().collect();
+        for key in moved {
+            if let Some(object) = self.objects.remove(&key) {
+                self.objects.insert(format!("{to}{}", &key[from.len()..]), object);
+            }
+        }
+    }
+
     /// Makes a folder and those above it.
     pub(crate) fn make_folders(
         &mut self,
