@@ -44,6 +44,15 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Changes the first few notebooks of such a tree.
+    pub(crate) fn change(&self, notebooks: usize, folders: usize) -> anyhow::Result<()> {
+        for number in 0..notebooks {
+            let path = self.folder.path().join(format!("tree/d{}/n{number}.py", number % folders));
+            std::fs::write(path, format!("{}print('changed')\n", notebook(number)))?;
+        }
+        Ok(())
+    }
+
     fn with(files: usize, folders: usize, file: impl Fn(usize) -> (String, String)) -> anyhow::Result<Tree> {
         let folder = tempfile::tempdir()?;
         for number in 0..files {

@@ -36,6 +36,7 @@ pub(crate) struct Ready {
 /// What happened in it.
 pub(crate) struct Figures {
     pub(crate) requests: u64,
+    pub(crate) imports: u64,
     pub(crate) throttled: u64,
     pub(crate) connections: u64,
     /// Notebooks, files and folders.
@@ -69,12 +70,13 @@ impl Process {
         Ok(Process { child, output, ready })
     }
 
-    pub(crate) fn figures(mut self) -> anyhow::Result<Figures> {
+    pub(crate) fn figures(&mut self) -> anyhow::Result<Figures> {
         self.child.stdin.as_mut().context("it has an input")?.write_all(b"\n")?;
         let figures = read(&mut self.output)?;
         let number = |name: &str| figures[name].as_u64().unwrap_or_default();
         Ok(Figures {
             requests: number("requests"),
+            imports: number("imports"),
             throttled: number("throttled"),
             connections: number("connections"),
             objects: number("objects"),
@@ -131,6 +133,7 @@ pub(crate) fn serve(options: &str) -> anyhow::Result<()> {
         let requests = sandbox.requests();
         let figures = json!({
             "requests": requests.len(),
+            "imports": requests.iter().filter(|request| request.path == "/api/2.0/workspace/import").count(),
             "throttled": requests.iter().filter(|request| request.status == Some(429)).count(),
             "connections": sandbox.connections(),
             "objects": sandbox.objects().len(),

@@ -101,7 +101,7 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
     }
     upload::folders(workspace, plan).await?;
     upload::objects(workspace, plan, events).await?;
-    let files = verify(work).await?;
+    let (files, ()) = tokio::try_join!(verify(work), records_folder(work))?;
 
     delete(work, &plan.deletions, 0).await?;
     for folder in &plan.emptied {
@@ -193,6 +193,16 @@ fn not_verified(plan: &Plan, mut mismatches: Vec<Mismatch>) -> Stop {
     Stop { exit: Exit::Deploy, problems }
 }
 
+/// Makes the folder of the records where there is none: meanwhile something else is waited for anyway.
+async fn records_folder(work: &Work<'_>) -> Result<(), Stop> {
+    if work.observed.has_records || work.plan.end != End::WriteState {
+        return Ok(());
+    }
+    let folder = work.plan.root.join(FOLDER).to_string();
+    let made = work.target.workspace.make_folder(&folder).await;
+    made.map_err(|error| parallel::stop(vec![(folder, error)], 0))
+}
+
 async fn write_state(work: &Work<'_>, files: BTreeMap<RelativePath, FileRecord>) -> Result<(), Stop> {
     let (plan, target) = (work.plan, &work.target);
     if plan.changes_nothing() && !plan.records_change && work.observed.state.is_some() {
@@ -202,9 +212,6 @@ async fn write_state(work: &Work<'_>, files: BTreeMap<RelativePath, FileRecord>)
     let state = before.succeeded_by(work.by.clone(), files);
     let file = target.state_file().to_string();
     let refused = |error: Error| parallel::stop(vec![(file.clone(), error)], 0);
-    if !work.observed.has_records {
-        target.workspace.make_folder(plan.root.join(FOLDER).as_str()).await.map_err(refused)?;
-    }
     let json = Bytes::from(state.to_json());
     target.workspace.put(&file, json, Format::Auto, true).await.map_err(refused)?;
     Ok(())

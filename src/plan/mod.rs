@@ -2,7 +2,7 @@
 //! they put there. Pure: knows no network.
 //!
 //! Two steps, since content is looked at only where something looks wrong: [`suspects`] names the objects whose content
-//! must be exported first, [`compute`] makes the plan from what that showed.
+//! must be exported first, [`compute()`] makes the plan from what that showed.
 
 mod compute;
 mod draft;

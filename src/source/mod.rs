@@ -62,7 +62,7 @@ pub struct LocalFile {
     pub size: u64,
     /// The digest of its bytes: of what is sent.
     pub digest: Digest,
-    /// The digest of its content as [`fingerprint`] compares it with an export. A plain file's is its `digest`.
+    /// The digest of its content as `fingerprint` compares it with an export. A plain file's is its `digest`.
     pub fingerprint: Digest,
 }
 
