@@ -3,19 +3,20 @@
 mod backup;
 mod parallel;
 pub mod permissions;
+mod records;
 mod upload;
+mod verify;
 
 use crate::databricks::error::{Error, Meaning};
-use crate::databricks::objects::{Format, Listing};
 use crate::event::{Counts, DriftTold, Event};
 use crate::exit::Exit;
-use crate::plan::{Deletion, End, Mismatch, Plan, Seen};
-use crate::problem::{Code, Problem};
+use crate::plan::{Deletion, End, Plan};
+use crate::problem::Code;
 use crate::secrets::Redactor;
 use crate::source::Kind;
-use crate::state::{DRIFT, DeployedBy, FILE, FOLDER, FileRecord, RelativePath, State};
+use crate::state::{DeployedBy, RelativePath};
 use crate::stop::Stop;
-use crate::target::{Observed, Target, list_all};
+use crate::target::{Observed, Target};
 use bytes::Bytes;
 use parallel::in_parallel;
 use std::borrow::Cow;
@@ -100,8 +101,8 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
         workspace.delete(&at).await.map_err(|error| not_replaced(&error, &at))?;
     }
     upload::folders(workspace, plan).await?;
-    upload::objects(workspace, plan, events).await?;
-    let (files, ()) = tokio::try_join!(verify(work), records_folder(work))?;
+    let arrivals = upload::objects(workspace, plan, events).await?;
+    let (files, ()) = tokio::try_join!(verify::all(work, arrivals), records::folder(work))?;
 
     delete(work, &plan.deletions, 0).await?;
     for folder in &plan.emptied {
@@ -114,8 +115,8 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
         }
     }
     match plan.end {
-        End::WriteState => write_state(work, files).await?,
-        End::RemoveRecords { then_root } => remove_records(work, then_root).await?,
+        End::WriteState => records::write(work, files).await?,
+        End::RemoveRecords { then_root } => records::remove(work, then_root).await?,
     }
     let (holds, elapsed) = (work.holds, began.elapsed());
     events.emit(Event::ChangesDone { to, intent: plan.intent, counts, holds, elapsed, silent });
@@ -144,119 +145,6 @@ async fn delete(work: &Work<'_>, deletions: &[Deletion], behind: usize) -> Resul
         }
     });
     in_parallel(each, behind, |_| {}).await
-}
-
-/// Sees that everything that was sent is there, and returns the records of what is ours now.
-async fn verify(work: &Work<'_>) -> Result<BTreeMap<RelativePath, FileRecord>, Stop> {
-    let (plan, target) = (work.plan, &work.target);
-    let listed = list_all(target.workspace, &plan.root, &plan.verify).await;
-    let listing = listed.map_err(|(path, error)| parallel::stop(vec![(path, error)], 0))?;
-    let (files, mut mismatches) = match plan.next_files(&listing) {
-        Ok(files) => (files, Vec::new()),
-        Err(mismatches) => (BTreeMap::new(), mismatches),
-    };
-    let unwritten = unwritten(work, &listing).await;
-    mismatches.extend(
-        unwritten.into_iter().filter(|one| !mismatches.iter().any(|known| known.path == one.path)).collect::<Vec<_>>(),
-    );
-    if mismatches.is_empty() { Ok(files) } else { Err(not_verified(plan, mismatches)) }
-}
-
-/// The uploads over something that looks as it did before, its time included: whether anything was written is known only
-/// by its content. (Every write was seen to move the time; that it always does is not documented.) They are so few that
-/// one is looked at after the other.
-async fn unwritten(work: &Work<'_>, listing: &BTreeMap<RelativePath, Seen>) -> Vec<Mismatch> {
-    let mut unwritten = Vec::new();
-    for upload in &work.plan.uploads {
-        let as_before = upload.over.as_ref().is_some_and(|over| listing.get(&upload.path) == Some(&over.seen));
-        let at = work.plan.at(&upload.path);
-        if as_before && !upload::has_arrived(work.target.workspace, at.as_str(), &upload.local).await {
-            let what = "was sent, and does not hold what was sent".to_owned();
-            unwritten.push(Mismatch { path: upload.path.clone(), what });
-        }
-    }
-    unwritten
-}
-
-fn not_verified(plan: &Plan, mut mismatches: Vec<Mismatch>) -> Stop {
-    const SHOWN: usize = 10;
-    let hint = "somebody else may be changing the folder: run the step again";
-    mismatches.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut problems: Vec<Problem> = mismatches
-        .iter()
-        .take(SHOWN)
-        .map(|one| Problem::new(Code::NotVerified, one.what.clone()).at(plan.at(&one.path).to_string()).hint(hint))
-        .collect();
-    if let Some(more) = mismatches.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        problems.push(Problem::new(Code::NotVerified, format!("… and {more} more")).hint(hint));
-    }
-    Stop { exit: Exit::Deploy, problems }
-}
-
-/// Makes the folder of the records where there is none: meanwhile something else is waited for anyway.
-async fn records_folder(work: &Work<'_>) -> Result<(), Stop> {
-    if work.observed.has_records || work.plan.end != End::WriteState {
-        return Ok(());
-    }
-    let folder = work.plan.root.join(FOLDER).to_string();
-    let made = work.target.workspace.make_folder(&folder).await;
-    made.map_err(|error| parallel::stop(vec![(folder, error)], 0))
-}
-
-async fn write_state(work: &Work<'_>, files: BTreeMap<RelativePath, FileRecord>) -> Result<(), Stop> {
-    let (plan, target) = (work.plan, &work.target);
-    if plan.changes_nothing() && !plan.records_change && work.observed.state.is_some() {
-        return Ok(());
-    }
-    let before = work.observed.state.clone().unwrap_or_else(|| State::new(target.owner.clone()));
-    let state = before.succeeded_by(work.by.clone(), files);
-    let file = target.state_file().to_string();
-    let refused = |error: Error| parallel::stop(vec![(file.clone(), error)], 0);
-    let json = Bytes::from(state.to_json());
-    target.workspace.put(&file, json, Format::Auto, true).await.map_err(refused)?;
-    Ok(())
-}
-
-/// Removes our records; copies of edited objects are somebody's work and stay.
-async fn remove_records(work: &Work<'_>, then_root: bool) -> Result<(), Stop> {
-    let (plan, target) = (work.plan, &work.target);
-    if !work.observed.has_records && !then_root {
-        return Ok(());
-    }
-    let folder = plan.root.join(FOLDER);
-    let mut steps = vec![folder.join(FILE).to_string(), folder.to_string()];
-    if then_root {
-        steps.push(plan.root.to_string());
-    }
-    for at in steps {
-        match target.workspace.delete(&at).await {
-            Ok(()) => {}
-            Err(error) if error.meaning() == Some(Meaning::NotEmpty) => return stays(work, at).await,
-            Err(error) => return Err(parallel::stop(vec![(at, error)], 0)),
-        }
-    }
-    Ok(())
-}
-
-/// Says why a folder stays: the copies in it, by the builds that made them, or what others put there.
-async fn stays(work: &Work<'_>, at: String) -> Result<(), Stop> {
-    let target = &work.target;
-    let drift = work.plan.root.join(FOLDER).join(DRIFT);
-    let listed = target.workspace.list(drift.as_str()).await;
-    let builds = match listed.map_err(|error| parallel::stop(vec![(drift.to_string(), error)], 0))? {
-        Some(Listing::Folder(builds)) => builds,
-        Some(Listing::Single(_)) | None => Vec::new(),
-    };
-    let mut copies: Vec<String> = builds.iter().map(|build| format!("`{DRIFT}/{}`", build.name())).collect();
-    copies.sort();
-    let (message, hint) = if copies.is_empty() {
-        ("is not empty, and stays".to_owned(), "what others put there is not ours to delete; move it away")
-    } else {
-        let message = format!("stays, with the copies of edited objects in {}", copies.join(", "));
-        (message, "they are somebody's work: delete the folder when they are not needed any more")
-    };
-    target.events.emit(Event::Warned(Problem::new(Code::NoEffect, message).at(at).hint(hint)));
-    Ok(())
 }
 
 fn not_replaced(error: &Error, at: &str) -> Stop {

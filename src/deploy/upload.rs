@@ -1,6 +1,7 @@
 //! Folders first, then everything in them, many at a time.
 
 use super::parallel::in_parallel;
+use super::verify::{Arrivals, folder_of};
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::{Exported, Format, Import};
@@ -9,6 +10,7 @@ use crate::plan::{Local, Plan};
 use crate::source::{Kind, fingerprint};
 use crate::stop::Stop;
 use crate::target::form;
+use std::sync::Arc;
 
 /// Makes the folders of the plan, and thereby all above them.
 pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), Stop> {
@@ -22,17 +24,24 @@ pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), St
     in_parallel(each, plan.uploads.len(), |_| {}).await
 }
 
-/// Uploads all objects of the plan.
-pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emit) -> Result<(), Stop> {
+/// Uploads all objects of the plan, and looks at each folder when all of its objects have arrived.
+pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emit) -> Result<Arrivals, Stop> {
     let total = plan.uploads.len();
+    let arrivals = Arc::new(Arrivals::of(plan));
     let each = plan.uploads.iter().map(|upload| {
         let (workspace, to, local) = (workspace.clone(), plan.at(&upload.path).to_string(), upload.local.clone());
+        let (arrivals, folder) = (Arc::clone(&arrivals), folder_of(plan, &upload.path));
         async move {
             let sent = send(&workspace, &to, &local).await;
+            if sent.is_ok() {
+                arrivals.arrived(&workspace, &folder).await;
+            }
             (to, sent)
         }
     });
-    in_parallel(each, 0, |done| events.emit(Event::DeployProgress { done, total })).await
+    in_parallel(each, 0, |done| events.emit(Event::DeployProgress { done, total })).await?;
+    // All futures have ended, and with them their claims; one that is left would only cost a second look.
+    Ok(Arc::try_unwrap(arrivals).unwrap_or_else(|_| Arrivals::of(plan)))
 }
 
 /// Uploads one object; a folder that vanished since it was made is made again, once. Where the workspace does not say

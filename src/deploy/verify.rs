@@ -1,0 +1,118 @@
+//! Sees that everything that was sent is there.
+
+use super::{Work, parallel, upload};
+use crate::databricks::Workspace;
+use crate::exit::Exit;
+use crate::plan::{Mismatch, Plan, Seen};
+use crate::problem::{Code, Problem};
+use crate::settings::WorkspacePath;
+use crate::state::{FileRecord, RelativePath};
+use crate::stop::Stop;
+use crate::target::list_all;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The folders that objects are sent to. Each is looked at as soon as the last object has arrived in it, while others are
+/// still on their way: so the looks cost no time of their own.
+pub(super) struct Arrivals {
+    root: WorkspacePath,
+    /// How many objects each folder still waits for.
+    waiting: BTreeMap<WorkspacePath, AtomicUsize>,
+    seen: Mutex<Looked>,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Looked {
+    listing: BTreeMap<RelativePath, Seen>,
+    folders: Vec<WorkspacePath>,
+}
+
+impl Arrivals {
+    pub(super) fn of(plan: &Plan) -> Arrivals {
+        let mut waiting: BTreeMap<WorkspacePath, AtomicUsize> = BTreeMap::new();
+        for upload in &plan.uploads {
+            *waiting.entry(folder_of(plan, &upload.path)).or_default().get_mut() += 1;
+        }
+        Arrivals { root: plan.root.clone(), waiting, seen: Mutex::default() }
+    }
+
+    /// One more object has arrived in `folder`.
+    pub(super) async fn arrived(&self, workspace: &Workspace, folder: &WorkspacePath) {
+        let Some(waiting) = self.waiting.get(folder) else { return };
+        if waiting.fetch_sub(1, AcqRel) != 1 {
+            return;
+        }
+        // Trouble is told where all folders are asked for that have not been seen.
+        if let Ok(listing) = list_all(workspace, &self.root, std::slice::from_ref(folder)).await {
+            let mut seen = self.seen();
+            seen.listing.extend(listing);
+            seen.folders.push(folder.clone());
+        }
+    }
+
+    /// What all folders of [`Plan::verify`] hold.
+    async fn listed(self, workspace: &Workspace, plan: &Plan) -> Result<BTreeMap<RelativePath, Seen>, Stop> {
+        let Looked { mut listing, folders } = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let unseen: Vec<WorkspacePath> = plan.verify.iter().filter(|one| !folders.contains(one)).cloned().collect();
+        let rest = list_all(workspace, &plan.root, &unseen).await;
+        listing.extend(rest.map_err(|(path, error)| parallel::stop(vec![(path, error)], 0))?);
+        Ok(listing)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Looked> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The folder that an object of a plan lies in.
+pub(super) fn folder_of(plan: &Plan, path: &RelativePath) -> WorkspacePath {
+    path.parent().map_or_else(|| plan.root.clone(), |parent| plan.at(&parent))
+}
+
+/// Sees that everything that was sent is there, and returns the records of what is ours now.
+pub(super) async fn all(work: &Work<'_>, arrivals: Arrivals) -> Result<BTreeMap<RelativePath, FileRecord>, Stop> {
+    let plan = work.plan;
+    let listing = arrivals.listed(work.target.workspace, plan).await?;
+    let (files, mut mismatches) = match plan.next_files(&listing) {
+        Ok(files) => (files, Vec::new()),
+        Err(mismatches) => (BTreeMap::new(), mismatches),
+    };
+    let unwritten = unwritten(work, &listing).await;
+    mismatches.extend(
+        unwritten.into_iter().filter(|one| !mismatches.iter().any(|known| known.path == one.path)).collect::<Vec<_>>(),
+    );
+    if mismatches.is_empty() { Ok(files) } else { Err(not_verified(plan, mismatches)) }
+}
+
+/// The uploads over something that looks as it did before, its time included: whether anything was written is known only
+/// by its content. (Every write was seen to move the time; that it always does is not documented.) They are so few that
+/// one is looked at after the other.
+async fn unwritten(work: &Work<'_>, listing: &BTreeMap<RelativePath, Seen>) -> Vec<Mismatch> {
+    let mut unwritten = Vec::new();
+    for upload in &work.plan.uploads {
+        let as_before = upload.over.as_ref().is_some_and(|over| listing.get(&upload.path) == Some(&over.seen));
+        let at = work.plan.at(&upload.path);
+        if as_before && !upload::has_arrived(work.target.workspace, at.as_str(), &upload.local).await {
+            let what = "was sent, and does not hold what was sent".to_owned();
+            unwritten.push(Mismatch { path: upload.path.clone(), what });
+        }
+    }
+    unwritten
+}
+
+fn not_verified(plan: &Plan, mut mismatches: Vec<Mismatch>) -> Stop {
+    const SHOWN: usize = 10;
+    let hint = "somebody else may be changing the folder: run the step again";
+    mismatches.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut problems: Vec<Problem> = mismatches
+        .iter()
+        .take(SHOWN)
+        .map(|one| Problem::new(Code::NotVerified, one.what.clone()).at(plan.at(&one.path).to_string()).hint(hint))
+        .collect();
+    if let Some(more) = mismatches.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        problems.push(Problem::new(Code::NotVerified, format!("… and {more} more")).hint(hint));
+    }
+    Stop { exit: Exit::Deploy, problems }
+}
