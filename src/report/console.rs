@@ -364,7 +364,6 @@ fn contents(counts: &Counts) -> String {
     if counts.folders > 0 {
         contents.push_str(&format!(" in {}", text::count(counts.folders, "folder")));
     }
-    contents.push_str(if counts.notebooks + counts.files + counts.dashboards == 1 { " is" } else { " are" });
     contents
 }
 
