@@ -397,6 +397,11 @@ async fn a_lost_answer_is_a_success_only_where_the_content_proves_it() {
         let step = fresh(&sandbox).file(file, content);
         let ended = step.inside_with(&sandbox, 8).await;
         assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
+        // When it was written nobody knows, so that the next deploy looks once more for somebody's edit.
+        let since = sandbox.requests().len();
+        let ended = step.inside_with(&sandbox, 9).await;
+        assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
+        assert_eq!(changes(&sandbox, since), [format!("import {STATE}")], "{file}: {}", ended.log);
         assert_settled(&sandbox, &step).await;
     }
 }
