@@ -9,7 +9,7 @@ use crate::settings::WorkspacePath;
 use crate::state::{FileRecord, RelativePath};
 use crate::stop::Stop;
 use crate::target::list_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -36,7 +36,7 @@ struct Looked {
     /// When each object was written, by the service's own clock, as far as it said so.
     written: Written,
     listing: Listing,
-    folders: Vec<WorkspacePath>,
+    folders: BTreeSet<WorkspacePath>,
 }
 
 impl Arrivals {
@@ -65,7 +65,7 @@ impl Arrivals {
         if let Ok(listing) = list_all(workspace, &self.root, std::slice::from_ref(folder)).await {
             let mut seen = self.seen();
             seen.listing.extend(listing);
-            seen.folders.push(folder.clone());
+            seen.folders.insert(folder.clone());
         }
     }
 
