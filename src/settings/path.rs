@@ -41,11 +41,10 @@ impl WorkspacePath {
     /// Whether the workspace has this folder by itself: that of all users, or somebody's own.
     pub fn is_given(&self) -> bool {
         let mut parts = self.0.split('/').skip(2);
-        match (parts.next(), parts.next(), parts.next()) {
-            (None | Some("Shared" | "Users" | "Repos"), None, None) => true,
-            (Some("Users" | "Repos"), Some(_), None) => true,
-            _ => false,
-        }
+        matches!(
+            (parts.next(), parts.next(), parts.next()),
+            (None | Some("Shared" | "Users" | "Repos"), None, None) | (Some("Users" | "Repos"), Some(_), None)
+        )
     }
 
     /// The text of the path.
