@@ -63,6 +63,27 @@ fn everything_goes_and_a_second_destroy_has_nothing_to_do() {
 }
 
 #[test]
+fn an_empty_folder_that_nobody_deployed_to_is_left() {
+    let running = Running::start(Sandbox::new()).unwrap();
+    running.sandbox().put_folder("/Workspace/Shared/etl");
+    let before = running.sandbox().objects();
+    let ended = destroys(&tree(running.sandbox()).variable("ACTION", "destroy"), &running);
+    assert!(ended.log.contains("Nothing to remove"), "{}", ended.log);
+    assert_eq!(running.sandbox().objects(), before);
+}
+
+#[test]
+fn a_folder_that_the_workspace_has_by_itself_is_left() {
+    let running = Running::start(Sandbox::new()).unwrap();
+    let step = tree(running.sandbox()).variable("WORKSPACE_PATH", "/Workspace/Users/ci@example.com");
+    let before = running.sandbox().objects();
+    assert_eq!(step.against(&running).code, 0);
+    assert_ne!(running.sandbox().objects(), before);
+    destroys(&step.variable("ACTION", "destroy"), &running);
+    assert_eq!(running.sandbox().objects(), before);
+}
+
+#[test]
 fn what_others_put_there_is_left_and_named() {
     let (running, step) = deployed();
     let sandbox = running.sandbox();
@@ -190,7 +211,12 @@ async fn killed_anywhere_the_next_one_finishes() {
                 sandbox.clear_faults();
                 let ended = step.inside(&sandbox).await;
                 assert_eq!(ended.exit, Exit::Done, "{moment:?} {last}: {}", ended.log);
-                assert_eq!(left(&sandbox), expected, "{moment:?} {last}: {}", ended.log);
+                let mut left = left(&sandbox);
+                // Nothing tells whose the folder is when the records are gone, so that it stays, empty.
+                if last + 2 >= total && left.len() == 1 {
+                    assert!(left.remove("etl"), "{left:?}");
+                }
+                assert_eq!(left, expected, "{moment:?} {last}: {}", ended.log);
             }
         }
     }

@@ -7,6 +7,7 @@ use databricks_deploy::problem::Code;
 use databricks_deploy::source::{Kind as Sent, Language as Spoken, fingerprint};
 use databricks_sandbox::{Canned, Fault, Kind, Language, Moment, Object, On, Running, Sandbox, Trouble};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 const IMPORT: &str = "/api/2.0/workspace/import";
 const EXPORT: &str = "/api/2.0/workspace/export";
@@ -359,6 +360,32 @@ async fn what_holds_the_new_content_already_is_no_drift() {
         assert_eq!(ended.outcome.changes.unwrap().adopted, 1, "nobody deployed `ingest/new`");
         assert_settled(&sandbox, &step).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_before_the_look_at_what_was_sent_is_kept_like_a_later_one() {
+    let sandbox = Sandbox::new();
+    let late = Trouble::Delay(Moment::Before, Duration::from_secs(40));
+    sandbox.fault(Fault::always(On::path("/api/2.0/workspace/list"), late));
+    let step = one_of_each(Step::deploying(&sandbox));
+    // The plan is made after 40 seconds, the upload at once, and what was sent is looked at after 80.
+    let edit = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        write(&sandbox, "ingest/orders", ORDERS, Format::Source(Spoken::Python)).await;
+    };
+    let (ended, ()) = tokio::join!(step.inside_with(&sandbox, 7), edit);
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert!(below(&sandbox)["ingest/orders"].bytes.windows(6).any(|bytes| bytes == b"edited"), "after the upload");
+    sandbox.clear_faults();
+    add_foreign(&sandbox);
+
+    let anew = "# Databricks notebook source\nprint('anew')\n";
+    let ended = again(&sandbox, &fresh(&sandbox, "backup").file("notebooks/ingest/orders.py", anew)).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    let drifted: Vec<_> = ended.outcome.drifted.iter().map(|drifted| drifted.path.as_str()).collect();
+    assert_eq!(drifted, [format!("{TARGET}/ingest/orders")], "{}", ended.log);
+    let copy = &below(&sandbox)[".databricks-deploy/drift/43/ingest/orders"];
+    assert!(copy.bytes.windows(6).any(|bytes| bytes == b"edited"), "the edit is kept");
 }
 
 #[tokio::test(start_paused = true)]

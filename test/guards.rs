@@ -42,6 +42,20 @@ fn below(running: &Running) -> BTreeSet<String> {
     below.filter(|path| !path.starts_with(".databricks-deploy")).collect()
 }
 
+// Where the target is.
+
+#[test]
+fn a_root_that_is_no_folder_stops_whatever_is_to_be_done() {
+    let running = workspace();
+    running.sandbox().put_file(ROOT, "theirs\n");
+    for action in ["plan", "deploy", "destroy"] {
+        let step = Step::deploying(running.sandbox()).notebook("notebooks/a.py").variable("ACTION", action);
+        let ended = stopped(&step, &running, 7);
+        let told = format!("{ROOT}: is a file, and the target is a folder [type-mismatch]");
+        assert!(ended.log.contains(&told), "{action}: {}", ended.log);
+    }
+}
+
 // Whose target it is.
 
 #[test]

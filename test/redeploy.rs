@@ -330,6 +330,17 @@ async fn a_root_that_cannot_be_listed_is_a_matter_of_rights() {
     assert_eq!(below(&sandbox), before);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_nothing_of_can_be_seen_is_a_matter_of_rights_too() {
+    let sandbox = deployed().await;
+    let token = sandbox.add_principal(Principal::user("blind@example.com").in_folder("/Shared/etl", FolderRight::None));
+    let before = below(&sandbox);
+    let ended = fresh(&sandbox).variable("DATABRICKS_TOKEN", token).inside_with(&sandbox, 8).await;
+    assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+    assert!(ended.log.contains("rights on the folder"), "{}", ended.log);
+    assert_eq!(below(&sandbox), before);
+}
+
 /// Says that it has done what it was asked for, and has done nothing.
 fn lie() -> Trouble {
     Trouble::Answer(Moment::Before, Canned { status: 200, headers: Vec::new(), body: "{}".into() })
@@ -397,6 +408,11 @@ async fn a_lost_answer_is_a_success_only_where_the_content_proves_it() {
         let step = fresh(&sandbox).file(file, content);
         let ended = step.inside_with(&sandbox, 8).await;
         assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
+        // When it was written nobody knows, so that the next deploy looks once more for somebody's edit.
+        let since = sandbox.requests().len();
+        let ended = step.inside_with(&sandbox, 9).await;
+        assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
+        assert_eq!(changes(&sandbox, since), [format!("import {STATE}")], "{file}: {}", ended.log);
         assert_settled(&sandbox, &step).await;
     }
 }

@@ -38,9 +38,11 @@ pub(super) async fn write(work: &Work<'_>, files: BTreeMap<RelativePath, FileRec
 /// Removes our records; copies of edited objects are somebody's work and stay.
 pub(super) async fn remove(work: &Work<'_>, then_root: bool) -> Result<(), Stop> {
     let (plan, target) = (work.plan, &work.target);
-    if !work.observed.has_records && !then_root {
+    // Without a trace of us an empty folder is somebody's, and what the workspace has by itself nobody made.
+    if !work.observed.has_records {
         return Ok(());
     }
+    let then_root = then_root && !plan.root.is_given();
     let folder = plan.root.join(FOLDER);
     let mut steps = vec![folder.join(FILE).to_string(), folder.to_string()];
     if then_root {

@@ -11,6 +11,7 @@ use crate::source::{Kind, fingerprint};
 use crate::stop::Stop;
 use crate::target::form;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Makes the folders of the plan, and thereby all above them.
 pub(super) async fn folders(workspace: &Workspace, plan: &Plan) -> Result<(), Stop> {
@@ -30,13 +31,14 @@ pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emi
     let arrivals = Arc::new(Arrivals::of(plan));
     let each = plan.uploads.iter().map(|upload| {
         let (workspace, to, local) = (workspace.clone(), plan.at(&upload.path).to_string(), upload.local.clone());
+        let path = upload.path.clone();
         let (arrivals, folder) = (Arc::clone(&arrivals), folder_of(plan, &upload.path));
         async move {
             let sent = send(&workspace, &to, &local).await;
-            if sent.is_ok() {
-                arrivals.arrived(&workspace, &folder).await;
+            if let Ok(date) = &sent {
+                arrivals.arrived(&workspace, &folder, path, *date).await;
             }
-            (to, sent)
+            (to, sent.map(drop))
         }
     });
     in_parallel(each, 0, |done| events.emit(Event::DeployProgress { done, total })).await?;
@@ -45,8 +47,9 @@ pub(super) async fn objects(workspace: &Workspace, plan: &Plan, events: &dyn Emi
 }
 
 /// Uploads one object; a folder that vanished since it was made is made again, once. Where the workspace does not say
-/// whether the upload took effect, or says that the object exists, what is there is looked at.
-async fn send(workspace: &Workspace, to: &str, local: &Local) -> Result<(), Error> {
+/// whether the upload took effect, or says that the object exists, what is there is looked at. Returns the service's date
+/// of the upload, where it told one.
+async fn send(workspace: &Workspace, to: &str, local: &Local) -> Result<Option<SystemTime>, Error> {
     let import = import_of(to, local);
     let sent = match workspace.import(&import).await {
         Err(error) if error.meaning() == Some(Meaning::ParentMissing) => {
@@ -59,7 +62,7 @@ async fn send(workspace: &Workspace, to: &str, local: &Local) -> Result<(), Erro
     };
     match sent {
         Err(error) if error.is_uncertain() || error.meaning() == Some(Meaning::AlreadyExists) => {
-            if has_arrived(workspace, to, local).await { Ok(()) } else { Err(error) }
+            if has_arrived(workspace, to, local).await { Ok(None) } else { Err(error) }
         }
         other => other,
     }

@@ -9,9 +9,17 @@ use crate::settings::WorkspacePath;
 use crate::state::{FileRecord, RelativePath};
 use crate::stop::Stop;
 use crate::target::list_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+type Listing = BTreeMap<RelativePath, Seen>;
+type Written = BTreeMap<RelativePath, SystemTime>;
+
+/// How much later than its upload's answer an object may say that it was changed, and count as just uploaded: the answer's
+/// date leaves out the rest of its second, and the clocks of the service's parts need not agree to the second.
+const LEEWAY: Duration = Duration::from_secs(3);
 
 /// The folders that objects are sent to. Each is looked at as soon as the last object has arrived in it, while others are
 /// still on their way: so the looks cost no time of their own.
@@ -25,8 +33,10 @@ pub(super) struct Arrivals {
 /// What was seen so far.
 #[derive(Default)]
 struct Looked {
-    listing: BTreeMap<RelativePath, Seen>,
-    folders: Vec<WorkspacePath>,
+    /// When each object was written, by the service's own clock, as far as it said so.
+    written: Written,
+    listing: Listing,
+    folders: BTreeSet<WorkspacePath>,
 }
 
 impl Arrivals {
@@ -38,8 +48,15 @@ impl Arrivals {
         Arrivals { root: plan.root.clone(), waiting, seen: Mutex::default() }
     }
 
-    /// One more object has arrived in `folder`.
-    pub(super) async fn arrived(&self, workspace: &Workspace, folder: &WorkspacePath) {
+    /// One more object has arrived in `folder`, at this `date` of the service.
+    pub(super) async fn arrived(
+        &self,
+        workspace: &Workspace,
+        folder: &WorkspacePath,
+        path: RelativePath,
+        date: Option<SystemTime>,
+    ) {
+        self.seen().written.extend(date.map(|date| (path, date)));
         let Some(waiting) = self.waiting.get(folder) else { return };
         if waiting.fetch_sub(1, AcqRel) != 1 {
             return;
@@ -48,17 +65,17 @@ impl Arrivals {
         if let Ok(listing) = list_all(workspace, &self.root, std::slice::from_ref(folder)).await {
             let mut seen = self.seen();
             seen.listing.extend(listing);
-            seen.folders.push(folder.clone());
+            seen.folders.insert(folder.clone());
         }
     }
 
-    /// What all folders of [`Plan::verify`] hold.
-    async fn listed(self, workspace: &Workspace, plan: &Plan) -> Result<BTreeMap<RelativePath, Seen>, Stop> {
-        let Looked { mut listing, folders } = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// What all folders of [`Plan::verify`] hold, and when what was sent there was written.
+    async fn listed(self, workspace: &Workspace, plan: &Plan) -> Result<(Listing, Written), Stop> {
+        let Looked { written, mut listing, folders } = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         let unseen: Vec<WorkspacePath> = plan.verify.iter().filter(|one| !folders.contains(one)).cloned().collect();
         let rest = list_all(workspace, &plan.root, &unseen).await;
         listing.extend(rest.map_err(|(path, error)| parallel::stop(vec![(path, error)], 0))?);
-        Ok(listing)
+        Ok((listing, written))
     }
 
     fn seen(&self) -> MutexGuard<'_, Looked> {
@@ -74,12 +91,13 @@ pub(super) fn folder_of(plan: &Plan, path: &RelativePath) -> WorkspacePath {
 /// Sees that everything that was sent is there, and returns the records of what is ours now.
 pub(super) async fn all(work: &Work<'_>, arrivals: Arrivals) -> Result<BTreeMap<RelativePath, FileRecord>, Stop> {
     let plan = work.plan;
-    let listing = arrivals.listed(work.target.workspace, plan).await?;
+    let (mut listing, written) = arrivals.listed(work.target.workspace, plan).await?;
+    let unwritten = unwritten(work, &listing).await;
+    forget_later_times(plan, &mut listing, &written);
     let (files, mut mismatches) = match plan.next_files(&listing) {
         Ok(files) => (files, Vec::new()),
         Err(mismatches) => (BTreeMap::new(), mismatches),
     };
-    let unwritten = unwritten(work, &listing).await;
     mismatches.extend(
         unwritten.into_iter().filter(|one| !mismatches.iter().any(|known| known.path == one.path)).collect::<Vec<_>>(),
     );
@@ -89,7 +107,7 @@ pub(super) async fn all(work: &Work<'_>, arrivals: Arrivals) -> Result<BTreeMap<
 /// The uploads over something that looks as it did before, its time included: whether anything was written is known only
 /// by its content. (Every write was seen to move the time; that it always does is not documented.) They are so few that
 /// one is looked at after the other.
-async fn unwritten(work: &Work<'_>, listing: &BTreeMap<RelativePath, Seen>) -> Vec<Mismatch> {
+async fn unwritten(work: &Work<'_>, listing: &Listing) -> Vec<Mismatch> {
     let mut unwritten = Vec::new();
     for upload in &work.plan.uploads {
         let as_before = upload.over.as_ref().is_some_and(|over| listing.get(&upload.path) == Some(&over.seen));
@@ -100,6 +118,20 @@ async fn unwritten(work: &Work<'_>, listing: &BTreeMap<RelativePath, Seen>) -> V
         }
     }
     unwritten
+}
+
+/// Takes out the times of objects that were changed since their upload, or may have been: recorded, such a time would pass
+/// somebody's edit for what was sent, and without one the next deploy looks at the content. The time of an upload whose
+/// answer was lost is not known.
+fn forget_later_times(plan: &Plan, listing: &mut Listing, written: &Written) {
+    for upload in &plan.uploads {
+        let Some(seen) = listing.get_mut(&upload.path) else { continue };
+        let latest = written.get(&upload.path).and_then(|date| (*date + LEEWAY).duration_since(UNIX_EPOCH).ok());
+        seen.modified_at = seen.modified_at.filter(|changed| {
+            let changed = u64::try_from(*changed).map(Duration::from_millis).unwrap_or_default();
+            latest.is_some_and(|latest| changed <= latest)
+        });
+    }
 }
 
 fn not_verified(plan: &Plan, mut mismatches: Vec<Mismatch>) -> Stop {

@@ -21,9 +21,9 @@ impl Plan {
     /// there, these are the records of the next state. Deletions are taken as done, so call it, or use what it says, when
     /// they are.
     ///
-    /// Who edits an object between its upload and this listing has the edit's time recorded as ours, and is not noticed:
-    /// pass `modified_at: None` where the time is later than the service's own date in the upload's answer, and the next
-    /// deploy looks at the content.
+    /// Who edits an object between its upload and this listing would have the edit's time recorded as ours, and would not be
+    /// noticed: the caller passes `modified_at: None` where the time is later than the service's own date in the upload's
+    /// answer, and the next deploy looks at the content.
     pub fn next_files(
         &self,
         listing: &BTreeMap<RelativePath, Seen>,

@@ -348,7 +348,7 @@ fn changes(counts: &plan::Counts) -> String {
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
-/// `4 notebooks, 2 files and 1 dashboard in 3 folders are`: what is none of is not named.
+/// `4 notebooks, 2 files and 1 dashboard in 3 folders`: what is none of is not named.
 fn contents(counts: &Counts) -> String {
     let mut parts = Vec::new();
     for (number, name) in [(counts.notebooks, "notebook"), (counts.files, "file"), (counts.dashboards, "dashboard")] {

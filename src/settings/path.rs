@@ -38,6 +38,15 @@ impl WorkspacePath {
         WorkspacePath(format!("{}/{relative}", self.0))
     }
 
+    /// Whether the workspace has this folder by itself: that of all users, or somebody's own.
+    pub fn is_given(&self) -> bool {
+        let mut parts = self.0.split('/').skip(2);
+        matches!(
+            (parts.next(), parts.next(), parts.next()),
+            (None | Some("Shared" | "Users" | "Repos"), None, None) | (Some("Users" | "Repos"), Some(_), None)
+        )
+    }
+
     /// The text of the path.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -61,6 +70,16 @@ mod tests {
         }
         for wrong in ["Shared/etl", "", "/a/../b", "/a/./b", "/a\nb"] {
             assert!(WorkspacePath::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn folders_of_the_workspace_are_told_from_those_that_somebody_made() {
+        for given in ["/", "/Shared", "/Workspace/Users", "/Users/ci@example.com/", "/Repos/ci@example.com"] {
+            assert!(WorkspacePath::parse(given).unwrap().is_given(), "{given}");
+        }
+        for made in ["/Shared/etl", "/Users/ci@example.com/etl", "/etl", "/Shared/Users"] {
+            assert!(!WorkspacePath::parse(made).unwrap().is_given(), "{made}");
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Folder {
 }
 
 /// Lists one folder; `None` where there is none, or none that we may see.
-pub(super) async fn listing(workspace: &Workspace, folder: &WorkspacePath) -> Result<Option<Folder>, Error> {
+async fn listing(workspace: &Workspace, folder: &WorkspacePath) -> Result<Option<Folder>, Error> {
     Ok(match workspace.list(folder.as_str()).await? {
         Some(Listing::Folder(objects)) => Some(Folder::of(objects)),
         // Something else stands where the folder goes: making the folder will say what.
@@ -27,7 +27,7 @@ pub(super) async fn listing(workspace: &Workspace, folder: &WorkspacePath) -> Re
 }
 
 impl Folder {
-    fn of(objects: Vec<Object>) -> Folder {
+    pub(super) fn of(objects: Vec<Object>) -> Folder {
         let mut records = None;
         let mut named = BTreeMap::new();
         for object in objects {

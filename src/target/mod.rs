@@ -6,12 +6,12 @@ mod listing;
 
 pub use evidence::collect;
 pub(crate) use evidence::form;
+use listing::Folder;
 pub(crate) use listing::all as list_all;
-use listing::listing;
 
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
-use crate::databricks::objects::{Export, Exported, ObjectKind};
+use crate::databricks::objects::{Export, Exported, Listing, ObjectKind};
 use crate::event::Emit;
 use crate::exit::Exit;
 use crate::plan::{Local, Ours, Remote, folders_to_list};
@@ -57,8 +57,14 @@ impl Target<'_> {
 
     /// Looks at the state and at every folder that holds, held or will hold something of ours: one request each.
     pub async fn observe(&self, local: &BTreeMap<RelativePath, Local>) -> Result<Observed, Stop> {
-        let (found, root) = tokio::join!(self.read_state(), listing(self.workspace, self.root));
-        let (found, root) = (found?, root.map_err(|error| stop(&error, self.root.as_str()))?);
+        let (found, root) = tokio::join!(self.read_state(), self.workspace.list(self.root.as_str()));
+        let root = match root {
+            Ok(Some(Listing::Folder(objects))) => Ok(Some(Folder::of(objects))),
+            Ok(Some(Listing::Single(object))) => return Err(no_folder(self.root, &object.kind)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(stop(&error, self.root.as_str())),
+        };
+        let (found, root) = (found?, root?);
         let file = self.state_file();
         let Some(root) = root else {
             // Whoever may read a file may see the folder that it is in.
@@ -124,6 +130,14 @@ fn in_the_way(path: &WorkspacePath, kind: &ObjectKind, wanted: &str) -> Stop {
     let message = format!("is {kind}, and the pipe keeps its records in {wanted} of this name");
     let problem = Problem::new(Code::TypeMismatch, message).at(path.to_string());
     Stop::because(Exit::Conflict, problem.hint("move it away or delete it; nothing was touched"))
+}
+
+/// Something that can hold nothing stands where the target's folder goes.
+fn no_folder(root: &WorkspacePath, kind: &ObjectKind) -> Stop {
+    let message = format!("is {}, and the target is a folder", kind.with_article());
+    let problem = Problem::new(Code::TypeMismatch, message).at(root.to_string());
+    let hint = "choose another `WORKSPACE_PATH`, or move away what is there; nothing was touched";
+    Stop::because(Exit::Conflict, problem.hint(hint))
 }
 
 /// The end of looking around: nothing has been changed.

@@ -50,7 +50,10 @@ fn advice(error: &ApiError) -> (Code, String) {
         Meaning::NotFound => {
             (Code::NotFound, "check the name; what the identity may not see looks as if it were not there")
         }
-        Meaning::ParentMissing => (Code::NotFound, "the folder was deleted in the meantime: run again"),
+        Meaning::ParentMissing => (
+            Code::NotFound,
+            "look whether this identity has rights on the folder; if it was deleted in the meantime, run again",
+        ),
         Meaning::AlreadyExists => (Code::UnexpectedAnswer, "something else made it in the meantime: run again"),
         Meaning::TypeMismatch { .. } => {
             (Code::TypeMismatch, "delete or move what is there, or choose another name for the local file")

@@ -8,6 +8,7 @@ use crate::http::{Answer, Body, Call, Class, Method, Part, PartContent, Repeat, 
 use crate::source::Language;
 use bytes::Bytes;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// How an upload is to be understood by the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +50,14 @@ pub enum Put {
 }
 
 impl Workspace {
-    /// Uploads one object over whatever of its kind is there.
-    pub async fn import(&self, import: &Import) -> Result<(), Error> {
+    /// Uploads one object over whatever of its kind is there. Returns what time it was at the service when it was done,
+    /// to the second, where the answer says so.
+    pub async fn import(&self, import: &Import) -> Result<Option<SystemTime>, Error> {
         let content = PartContent::File { path: import.file.clone(), length: import.length, digest: import.digest };
         let call = call(Class::Import, Repeat::Always, (&import.path, import.format, true), content);
-        self.order(&call, classify_overwriting).await
+        let answer = self.client.send(&call, classify_overwriting).await?;
+        error::parse_done(&answer)?;
+        Ok(answer.date())
     }
 
     /// Writes small content from memory: records, locks, copies. It goes the way that an upload storm does not block.
