@@ -2,7 +2,7 @@
 //!
 //! Texts in events are whole: a sink redacts them first and shortens them then, so that no half of a secret is left.
 
-use crate::plan::{self, Change, Intent};
+use crate::plan::{self, Change, Intent, Plan};
 use crate::problem::{Code, Problem};
 use std::time::Duration;
 
@@ -290,6 +290,17 @@ pub struct DriftTold {
     pub words: String,
     /// Where the copy is.
     pub copy: Option<String>,
+}
+
+impl DriftTold {
+    /// All that a plan found; `copy` knows where the copy of an object is.
+    pub fn all(plan: &Plan, copy: impl Fn(&str) -> Option<String>) -> Vec<DriftTold> {
+        let told = plan.drifted.iter().map(|drifted| {
+            let path = plan.at(&drifted.path).to_string();
+            DriftTold { copy: copy(&path), words: drifted.in_words(&plan.root), path }
+        });
+        told.collect()
+    }
 }
 
 /// How the end of a run counts.

@@ -20,7 +20,7 @@ use crate::target::{Observed, Target};
 use bytes::Bytes;
 use parallel::in_parallel;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tokio::time::Instant;
 
@@ -53,12 +53,12 @@ pub struct Copies {
     /// Takes secrets out of the copies beside the outputs: what is published must hold none.
     pub redactor: Redactor,
     /// The recorded objects that are Jupyter notebooks.
-    pub jupyter: BTreeMap<RelativePath, ()>,
+    pub jupyter: BTreeSet<RelativePath>,
 }
 
 impl Copies {
     fn is_jupyter(&self, path: &RelativePath) -> bool {
-        self.jupyter.contains_key(path)
+        self.jupyter.contains(path)
     }
 
     /// A copy that cannot be written is no reason to stop: the one in the workspace counts.
@@ -125,12 +125,8 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
 
 /// Says of each edit what became of it.
 fn tell_drift(work: &Work<'_>, copies: &[(String, String)]) {
-    let told = work.plan.drifted.iter().map(|drifted| {
-        let at = work.plan.at(&drifted.path).to_string();
-        let copy = copies.iter().find(|(original, _)| *original == at).map(|(_, copy)| copy.clone());
-        DriftTold { path: at, words: drifted.in_words(&work.plan.root), copy }
-    });
-    let told: Vec<DriftTold> = told.collect();
+    let copy = |at: &str| copies.iter().find(|(original, _)| original == at).map(|(_, copy)| copy.clone());
+    let told = DriftTold::all(work.plan, copy);
     if !told.is_empty() {
         work.target.events.emit(Event::Drifted(told));
     }

@@ -8,3 +8,4 @@ mod outputs;
 pub use journalist::Journalist;
 pub use output::Output;
 pub use outputs::Outputs;
+pub(crate) use outputs::claim;

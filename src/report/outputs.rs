@@ -34,17 +34,8 @@ impl Outputs {
     /// Claims the files in `folder`: those of an earlier call, in this step or before it, are never overwritten, so that
     /// a second call gets `outputs-2.env`, and so on.
     pub fn claim(folder: &Path, redactor: Redactor) -> io::Result<Outputs> {
-        std::fs::create_dir_all(folder)?;
-        for call in 1_u32.. {
-            let name = if call == 1 { "outputs".to_owned() } else { format!("outputs-{call}") };
-            let json = folder.join(format!("{name}.json"));
-            match OpenOptions::new().write(true).create_new(true).open(&json) {
-                Ok(_) => return Ok(Outputs { redactor, env: folder.join(format!("{name}.env")), json }),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::Error::other("every name is taken"))
+        let (_, json) = claim(folder, "outputs")?;
+        Ok(Outputs { redactor, env: json.with_extension("env"), json })
     }
 
     /// Where the variables are, for the log.
@@ -88,6 +79,21 @@ impl Outputs {
         drop(file);
         std::fs::rename(&new, path)
     }
+}
+
+/// Makes `<name>.json` in `folder`, or `<name>-2.json`, and so on, where an earlier call has made it: its files are never
+/// overwritten.
+pub(crate) fn claim(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
+    std::fs::create_dir_all(folder)?;
+    for call in 1_u32.. {
+        let path = folder.join(if call == 1 { format!("{name}.json") } else { format!("{name}-{call}.json") });
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("every name is taken"))
 }
 
 /// The variables and their values. Names are a contract: they are listed in the README.

@@ -7,12 +7,14 @@ use crate::event::{DriftTold, Event, PlanTold};
 use crate::exit::Exit;
 use crate::plan::{self, Inputs, Intent, Local, Plan, PlanFile, Policy};
 use crate::problem::{Code, Problem};
+use crate::report::claim;
 use crate::settings::{Action, WorkspacePath};
 use crate::source::{Kind, LocalTree};
 use crate::state::{DeployedBy, Owner, RelativePath};
 use crate::stop::Stop;
 use crate::target::{Observed, Target, collect};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Brings the target to what the settings ask for, or tells what that would take.
@@ -91,13 +93,9 @@ fn believe_nothing(step: &Step<'_>, intent: Intent, damaged: &Problem) -> Result
     Err(Stop::because(Exit::Conflict, problem.hint(hint)))
 }
 
+/// What was found, and not copied.
 fn drifted(plan: &Plan) -> Vec<DriftTold> {
-    let told = plan.drifted.iter().map(|drifted| DriftTold {
-        path: plan.at(&drifted.path).to_string(),
-        words: drifted.in_words(&plan.root),
-        copy: None,
-    });
-    told.collect()
+    DriftTold::all(plan, |_| None)
 }
 
 /// `ACTION: plan`: shows the plan, writes it, and ends as the deploy would where that could not begin.
@@ -143,21 +141,9 @@ fn shown(step: &Step<'_>, path: &Path) -> String {
 
 /// Writes the plan beside the outputs of this call: the plan of an earlier one is never overwritten.
 fn write(folder: &Path, json: &str) -> std::io::Result<PathBuf> {
-    use std::io::{Error, ErrorKind, Write};
-    std::fs::create_dir_all(folder)?;
-    for call in 1_u32.. {
-        let name = if call == 1 { "plan.json".to_owned() } else { format!("plan-{call}.json") };
-        let path = folder.join(name);
-        match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(json.as_bytes())?;
-                return Ok(path);
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Error::other("every name is taken"))
+    let (mut file, path) = claim(folder, "plan")?;
+    file.write_all(json.as_bytes())?;
+    Ok(path)
 }
 
 /// The plan that somebody has seen.
@@ -204,18 +190,18 @@ fn build(step: &Step<'_>) -> String {
 }
 
 /// What is a Jupyter notebook as far as anybody knows: by its record, or else by the local file in its place.
-fn jupyter(observed: &Observed, local: &BTreeMap<RelativePath, Local>) -> BTreeMap<RelativePath, ()> {
+fn jupyter(observed: &Observed, local: &BTreeMap<RelativePath, Local>) -> BTreeSet<RelativePath> {
     let records = &observed.ours.records;
     let recorded = records.iter().map(|(path, record)| (path, record.kind));
     let here = local.iter().map(|(path, local)| (path, local.kind)).filter(|(path, _)| !records.contains_key(*path));
     let jupyter = recorded.chain(here).filter(|(_, kind)| matches!(kind, Kind::JupyterNotebook(_)));
-    jupyter.map(|(path, _)| (path.clone(), ())).collect()
+    jupyter.map(|(path, _)| path.clone()).collect()
 }
 
 /// What the target holds when all of a tree has arrived.
 fn holds(tree: &LocalTree) -> crate::event::Counts {
     let mut counts = crate::event::Counts::default();
-    let mut folders = std::collections::BTreeSet::new();
+    let mut folders = BTreeSet::new();
     for file in &tree.files {
         counts.bytes += file.size;
         match file.kind {

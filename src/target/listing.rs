@@ -61,21 +61,10 @@ pub(super) async fn below(
     let mut level: Vec<RelativePath> = wanted.iter().filter(|folder| folder.parent().is_none()).cloned().collect();
     while !level.is_empty() {
         level.retain(|folder| remote.objects.get(folder).is_some_and(|seen| seen.kind == SeenKind::Folder));
-        let mut under_way = JoinSet::new();
-        for folder in &level {
-            let (workspace, folder, at) = (workspace.clone(), folder.clone(), root.join(folder.as_str()));
-            under_way.spawn(async move {
-                let listed = listing(&workspace, &at).await;
-                (folder, at, listed)
-            });
-        }
-        while let Some(ended) = under_way.join_next().await {
-            // A listing does not panic; if it does, its folder counts as one that could not be listed.
-            let Ok((folder, at, listed)) = ended else { continue };
-            if let Some(listed) = listed.map_err(|error| (at.to_string(), error))? {
-                remote.objects.extend(listed.placed(Some(&folder)));
-                remote.listed.insert(folder);
-            }
+        let folders = level.iter().map(|folder| (folder.clone(), root.join(folder.as_str())));
+        for (folder, listed) in at_once(workspace, folders).await? {
+            remote.objects.extend(listed.placed(Some(&folder)));
+            remote.listed.insert(folder);
         }
         let listed: BTreeSet<&RelativePath> = level.iter().collect();
         level = wanted
@@ -93,23 +82,38 @@ pub(crate) async fn all(
     root: &WorkspacePath,
     folders: &[WorkspacePath],
 ) -> Result<BTreeMap<RelativePath, Seen>, (String, Error)> {
-    let mut under_way = JoinSet::new();
-    for folder in folders {
-        let (workspace, folder) = (workspace.clone(), folder.clone());
-        under_way.spawn(async move {
-            let listed = listing(&workspace, &folder).await;
-            (folder, listed)
-        });
-    }
-    let mut objects = BTreeMap::new();
-    while let Some(ended) = under_way.join_next().await {
-        let Ok((folder, listed)) = ended else { continue };
-        let Some(listed) = listed.map_err(|error| (folder.to_string(), error))? else { continue };
+    let placed = folders.iter().map(|folder| {
         let below = folder.as_str().strip_prefix(root.as_str()).map(|below| below.trim_start_matches('/'));
         let at = below.filter(|below| !below.is_empty()).and_then(|below| RelativePath::parse(below).ok());
+        (at, folder.clone())
+    });
+    let mut objects = BTreeMap::new();
+    for (at, listed) in at_once(workspace, placed).await? {
         objects.extend(listed.placed(at.as_ref()));
     }
     Ok(objects)
+}
+
+/// Lists many folders side by side; those that are not there, or that we may not see, are left out.
+async fn at_once<K: Send + 'static>(
+    workspace: &Workspace,
+    folders: impl Iterator<Item = (K, WorkspacePath)>,
+) -> Result<Vec<(K, Folder)>, (String, Error)> {
+    let mut under_way = JoinSet::new();
+    for (key, at) in folders {
+        let workspace = workspace.clone();
+        under_way.spawn(async move {
+            let listed = listing(&workspace, &at).await;
+            (key, at, listed)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(ended) = under_way.join_next().await {
+        // A listing does not panic; if it does, its folder counts as one that could not be listed.
+        let Ok((key, at, listed)) = ended else { continue };
+        all.extend(listed.map_err(|error| (at.to_string(), error))?.map(|listed| (key, listed)));
+    }
+    Ok(all)
 }
 
 fn seen(object: Object) -> Seen {
