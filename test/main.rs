@@ -14,6 +14,7 @@ mod guards;
 mod hosts;
 mod http;
 mod keyless;
+mod lock;
 mod login;
 mod network;
 mod objects;
