@@ -13,6 +13,7 @@ mod endings;
 mod guards;
 mod hosts;
 mod http;
+mod journal;
 mod keyless;
 mod lock;
 mod login;
