@@ -434,7 +434,8 @@ async fn the_lock_is_released_on_every_exit() {
         ("an upload", Fault::nth(On::post(IMPORT), 3, refused())),
         ("the state", Fault::nth(On::post(IMPORT), 5, refused())),
         ("the look at our records", Fault::nth(On::get(LIST), 3, refused())),
-        ("the verification", Fault { on: On::get(LIST), skip: 3, times: None, trouble: refused() }),
+        ("the look at the root", Fault::nth(On::get(LIST), 4, refused())),
+        ("the verification", Fault { on: On::get(LIST), skip: 4, times: None, trouble: refused() }),
         ("a deletion", Fault::nth(On::post(DELETE), 1, refused())),
         ("the creation", Fault::nth(On::post(IMPORT), 1, refused())),
     ] {

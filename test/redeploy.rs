@@ -144,6 +144,7 @@ async fn a_redeploy_with_changes_sends_exactly_these() {
             // Nobody else deploys, or has done so meanwhile; and what is ours is noted.
             "import .databricks-deploy/lock-2.json",
             "list .databricks-deploy",
+            "list .",
             "export .databricks-deploy/state.json",
             "import .databricks-deploy/journal.json",
             // What another kind takes the place of.
@@ -260,7 +261,8 @@ async fn the_cost_follows_the_change_and_not_the_tree() {
     assert_eq!(thousand(&sandbox, 2).inside_with(&sandbox, 9).await.exit, Exit::Done);
     let ten = sandbox.requests().len() - since;
     println!("1,000 notebooks in 50 folders, 10 changed: {ten} requests");
-    let safe = ["import lock", "list records", "export state", "import journal", "delete journal", "delete lock"].len();
+    let looks = ["list records", "list root", "export state"].len();
+    let safe = looks + ["import lock", "import journal", "delete journal", "delete lock"].len();
     assert_eq!(ten, nothing + 10 + 10 + 1 + safe, "10 uploads, 10 folders verified, the state, and what keeps it safe");
     assert_eq!(changes(&sandbox, since).len(), 10 + 1);
 }
@@ -650,10 +652,10 @@ async fn a_listing_that_does_not_show_what_was_sent_names_the_first_of_many() {
     for number in 0..15 {
         step = step.notebook(&format!("notebooks/n{number:02}.py"));
     }
-    // Our records, the target, our records under the lock; the fourth listing is the one after the uploads.
+    // Our records and the root, without the lock and with it; the fifth listing is the one after the uploads.
     let nothing = Canned { status: 200, headers: Vec::new(), body: "{}".into() };
     sandbox.put_folder(TARGET);
-    sandbox.fault(Fault::nth(On::get(LIST), 4, Trouble::Answer(Moment::Before, nothing)));
+    sandbox.fault(Fault::nth(On::get(LIST), 5, Trouble::Answer(Moment::Before, nothing)));
     let ended = step.inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
     assert_golden("redeploy/not_verified_many", &ended.log);

@@ -19,7 +19,7 @@ use crate::databricks::objects::{Listing, ObjectKind};
 use crate::digest::Digest;
 use crate::event::Emit;
 use crate::exit::Exit;
-use crate::plan::{Local, Ours, Remote, folders_to_list};
+use crate::plan::{Local, Ours, Remote, Seen, folders_to_list};
 use crate::problem::{Code, Problem};
 use crate::settings::WorkspacePath;
 use crate::state::{Found, Journal, Owner, RelativePath, State};
@@ -63,15 +63,15 @@ pub struct Observed {
 }
 
 impl Target<'_> {
-    /// Looks at our records, and then at every folder that holds, held or will hold something of ours: one request each.
+    /// Looks at our records, and at every folder that holds, held or will hold something of ours: one request each.
     ///
-    /// The state is read before anything is listed. So whoever takes the lock later, and finds the same state and nobody
-    /// else's journal, knows that what was listed is as it was.
+    /// The state is read before anything but the root is listed. So whoever takes the lock later, and finds the same state,
+    /// the same root and nobody else's journal, knows that what was listed is as it was.
     pub async fn observe(&self, local: &BTreeMap<RelativePath, Local>) -> Result<Observed, Stop> {
-        let (records, state) = tokio::join!(self.records(), self.read_state());
+        let (records, state, root) =
+            tokio::join!(self.records(), self.read_state(), self.workspace.list(self.root.as_str()));
         let (records, ReadState { found, digest }) = (records?, state?);
-        let (journal, holder, root) =
-            tokio::join!(self.read_journal(&records), self.holder(&records), self.workspace.list(self.root.as_str()));
+        let (journal, holder) = tokio::join!(self.read_journal(&records), self.holder(&records));
         let (journal, holder) = (journal?, holder?);
         let root = match root {
             Ok(Some(Listing::Folder(objects))) => Some(Folder::of(objects)),
@@ -111,6 +111,12 @@ impl Target<'_> {
             damaged: accepted.warning,
             damaged_journal,
         })
+    }
+
+    /// What lies right in the root now.
+    pub(crate) async fn top(&self) -> Result<BTreeMap<RelativePath, Seen>, Stop> {
+        let listed = listing::all(self.workspace, self.root, std::slice::from_ref(self.root)).await;
+        listed.map_err(|(path, error)| stop(&error, &path))
     }
 
     fn invisible(&self) -> Stop {

@@ -35,6 +35,8 @@ fn settled(log: &str) -> String {
         (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:<port>"),
         // They count requests, and which of several at once comes first is chance.
         (r"request id [0-9a-f-]{36}", "request id <id>"),
+        // They depend on the jitter between them.
+        (r"\([0-9]+ attempts\)", "(<n> attempts)"),
         // The fake workspace's clock goes on while a process starts.
         (r"(2026-03-02[ T][0-9]{2}:[0-9]{2}):[0-9]{2}", "${1}:<s>"),
         (r"(?-u:\b)[0-9]+(h|m|s|ms)( [0-9]+(h|m|s|ms))*(?-u:\b)", "<time>"),

@@ -7,11 +7,13 @@ use crate::deploy::parallel;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::exit::Exit;
+use crate::plan::Seen;
 use crate::problem::{Code, Problem};
-use crate::state::{DeployedBy, LEASE, Lock, Owner, StepId};
+use crate::state::{DeployedBy, LEASE, Lock, Owner, RelativePath, StepId};
 use crate::stop::Stop;
 use crate::target::{Holder, Observed, Records, Target};
 use crate::text;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -144,8 +146,8 @@ impl Claim<'_> {
                 None => Ok(None),
             }
         };
-        let (there, state) = tokio::join!(target.records(), state);
-        let (there, state) = (there?, state?);
+        let (there, state, top) = tokio::join!(target.records(), state, target.top());
+        let (there, state, top) = (there?, state?, top?);
         // One that was not there when we decided to pass over the highest may hold too: both step back.
         let unjudged = there.locks.difference(&basis.locks).any(|one| *one != generation);
         if unjudged || !there.locks.contains(&generation) {
@@ -158,7 +160,7 @@ impl Claim<'_> {
             let file = target.lock_file(*passed);
             remove(held.workspace(), &file).await.map_err(failed)?;
         }
-        Ok(Some(Taken { held: Arc::clone(held), unchanged: is_unchanged(observed, &there, state) }))
+        Ok(Some(Taken { held: Arc::clone(held), unchanged: is_unchanged(observed, &there, state, &top) }))
     }
 
     async fn make_folder(&self) -> Result<(), Stop> {
@@ -198,15 +200,22 @@ impl Claim<'_> {
 
 const FREE_HINT: &str = "run the step again when that build has ended, or raise `TIMEOUT`; nothing was changed";
 
-/// Whether what was observed without the lock is what is there with it, where the state is `state` now: every deploy that
-/// changed something has written the state, or has left its journal.
-fn is_unchanged(observed: &Observed, there: &Records, state: Option<Digest>) -> bool {
+/// Whether what was observed without the lock is what is there with it, where the state is `state` now and `top` lies in the
+/// root: every deploy that changed something has written the state, or has left its journal.
+fn is_unchanged(
+    observed: &Observed,
+    there: &Records,
+    state: Option<Digest>,
+    top: &BTreeMap<RelativePath, Seen>,
+) -> bool {
     let same_state = match observed.state_digest {
         Some(digest) => state == Some(digest),
         // None, before and now; one that is too large to be read is another matter.
         None => !observed.records.state && !there.state,
     };
-    same_state && !observed.records.journal && !there.journal
+    // The root was listed while the state was read, so that what it showed may be older.
+    let before = observed.remote.objects.iter().filter(|(path, _)| path.depth() == 0);
+    same_state && !observed.records.journal && !there.journal && before.eq(top)
 }
 
 /// Whom we wait for.
