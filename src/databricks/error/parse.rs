@@ -4,6 +4,7 @@
 
 use super::{ApiError, Details, Shape};
 use crate::http::Answer;
+use crate::text;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -51,10 +52,12 @@ pub(super) fn looks_like_json(body: &[u8]) -> bool {
 
 fn new(answer: &Answer, shape: Shape, code: Option<String>, message: String) -> ApiError {
     let (message, named) = without_request_id(&message);
+    let message = clean(&message);
     ApiError {
         status: answer.status,
         code: code.map(|code| clean(&code)).filter(|code| !code.is_empty()),
-        message: clean(&message),
+        // Some texts hold nothing that can be shown.
+        message: if message.is_empty() { phrase(answer.status) } else { message },
         details: Box::default(),
         shape,
         request: answer.request.clone(),
@@ -280,8 +283,8 @@ pub(super) fn clean(text: &str) -> String {
     let mut length = 0;
     for char in text.chars() {
         let char = match char {
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => continue,
             char if char.is_whitespace() || char.is_control() => ' ',
+            char if text::steers(char) => continue,
             char => char,
         };
         if char == ' ' && (line.is_empty() || line.ends_with(' ')) {
