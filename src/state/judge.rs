@@ -62,10 +62,7 @@ impl Found {
                 .hint(
                     "give each a `WORKSPACE_PATH` of its own; only if the other one is gone for good, delete this file",
                 );
-                stop(match by.link.filter(|link| text::is_link(link)) {
-                    Some(link) => problem.link(link),
-                    None => problem,
-                })
+                stop(Problem { link: by.page(), ..problem })
             }
         }
     }
