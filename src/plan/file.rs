@@ -2,6 +2,7 @@
 
 use super::render::{Counts, action_word, kind_with_article, what_was_done, why_deleted, why_uploaded};
 use super::{End, OnDrift, Plan, Prune, Seen, SeenKind};
+use crate::order;
 use crate::problem::{Code, Problem};
 use crate::state::{Digest, Owner, RelativePath, kind_word, language_word};
 use crate::text;
@@ -243,7 +244,7 @@ impl PlanFile {
         compare("`PRUNE`", &self.settings.prune, &now.settings.prune);
         compare("`ON_DRIFT`", &self.settings.on_drift, &now.settings.on_drift);
         let (then, today) = (self.by_path(), now.by_path());
-        let paths: BTreeSet<&str> = then.keys().chain(today.keys()).copied().collect();
+        let paths: BTreeSet<&str> = order::gathered(then.keys().chain(today.keys()).copied());
         differences.extend(paths.into_iter().filter_map(|path| {
             let (then, today) = (then.get(path), today.get(path));
             difference(path, then.map_or(&[], Vec::as_slice), today.map_or(&[], Vec::as_slice))

@@ -4,6 +4,7 @@
 
 use super::{ApiError, Details, Shape};
 use crate::http::Answer;
+use crate::order;
 use crate::text;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -155,7 +156,7 @@ fn read_details(details: &[Value]) -> (Details, Option<String>) {
                 read.reason = text(detail, "reason");
                 let metadata = detail.get("metadata").and_then(Value::as_object).into_iter().flatten();
                 let metadata = metadata.filter_map(|(name, value)| Some((clean(name), clean(&scalar(value)?))));
-                read.metadata = metadata.take(MOST_DETAILS).collect();
+                read.metadata = order::gathered(metadata.take(MOST_DETAILS));
             }
             "RequestInfo" => request_id = text(detail, "request_id").filter(|id| !id.is_empty()),
             "RetryInfo" => {
