@@ -22,6 +22,7 @@ pub(crate) fn holds(input: &[u8]) {
         FoundJournal::Unreadable(why) => {
             assert!(is_one_plain_line(&why) && (1..=400).contains(&why.chars().count()), "{why:?}");
         }
+        FoundJournal::Newer { schema, .. } => assert!(schema > 1),
         FoundJournal::Nothing => panic!("something was there"),
     }
 }
