@@ -45,21 +45,19 @@ fn pieces(secret: &str) -> Vec<&str> {
 
 /// As other programs write a secret or a line of it, by other encoders than the redactor's own.
 fn forms(piece: &str, text: &str) -> Vec<String> {
-    let json = serde_json::to_string(piece).unwrap_or_default();
-    let json = json.trim_matches('"');
+    let inner = |quoted: String| quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned();
+    let json = inner(serde_json::to_string(piece).unwrap_or_default());
     let url: String = url::form_urlencoded::byte_serialize(piece.as_bytes()).collect();
     let xml = piece.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let debug = format!("{piece:?}");
-    let debug = debug.get(1..debug.len() - 1).unwrap_or_default().to_owned();
     let forms = [
         piece.to_owned(),
-        json.to_owned(),
+        json.clone(),
         json.replace('/', "\\/"),
         url.replace('+', "%20"),
         url,
         xml.replace('\'', "&#39;"),
         xml,
-        debug,
+        inner(format!("{piece:?}")),
     ];
     // Where the text itself looks like the form, nobody can tell what is left.
     forms.into_iter().filter(|form| form.len() >= MIN_LENGTH && !text.contains(form.as_str())).collect()
