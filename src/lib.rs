@@ -10,6 +10,7 @@ pub mod event;
 pub mod exit;
 pub mod http;
 pub mod identity;
+mod order;
 pub mod outcome;
 pub mod pipeline;
 pub mod plan;

@@ -70,6 +70,27 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// At most `longest` characters of [`one_line`]. It is cut between two words, because it is not redacted yet: the front
+/// half of a secret would be found by no redactor.
+pub fn excerpt(text: &str, longest: usize) -> String {
+    let mut line = one_line(text);
+    let Some((end, next)) = line.char_indices().nth(longest) else { return line };
+    line.truncate(end);
+    if next != ' ' {
+        line.truncate(line.rfind(' ').map_or(0, |blank| blank + 1));
+    }
+    line.push('…');
+    line
+}
+
+/// Whether a text from elsewhere is the address of a page, and nothing else that somebody could have written there.
+pub fn is_link(text: &str) -> bool {
+    const LONGEST: usize = 2_000;
+    let plain = |char: char| !char.is_whitespace() && !steers(char);
+    text.len() <= LONGEST
+        && text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
+}
+
 /// A text from elsewhere without terminal escape sequences and control characters, its lines kept. Databricks' Python
 /// traces are full of colours.
 pub fn plain(text: &str) -> String {
@@ -112,9 +133,9 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Whether a character steers instead of showing: control characters, and those that reorder or hide text.
-fn steers(char: char) -> bool {
+pub(crate) fn steers(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The line with what could steer a terminal or forge a second line made visible.
@@ -163,5 +184,38 @@ mod tests {
         assert_eq!(plain("10%\r50%\r\nuser\u{202e}name\u{200b}"), "10%\n50%\nusername");
         assert_eq!(controls_escaped("a\u{202e}b\nc\t"), "a\\u{202e}b\\nc\t");
         assert_eq!(one_line("a\n✔ Done.\u{1b}[32m"), "a ✔ Done.");
+        assert_eq!(plain("a\u{61c}b"), "ab", "the mark of Arabic letters turns what is beside it");
+    }
+
+    #[test]
+    fn an_excerpt_ends_between_two_words() {
+        for (text, longest, shown) in [
+            ("one two", 7, "one two"),
+            ("one two", 6, "one …"),
+            ("one two", 3, "one…"),
+            ("one\ntwo three", 7, "one two…"),
+            ("onetwo", 5, "…"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(excerpt(text, longest), shown, "{text} {longest}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_an_address_and_nothing_else() {
+        assert!(is_link("https://bitbucket.org/acme/etl/pipelines/results/7"));
+        let long = format!("https://x/{}", "x".repeat(2_000));
+        for other in [
+            "",
+            "https://",
+            "http://x",
+            "javascript:x",
+            "https://x y",
+            "https://x\u{1b}[31m",
+            "https://\u{202e}x",
+            &long,
+        ] {
+            assert!(!is_link(other), "{other:?}");
+        }
     }
 }

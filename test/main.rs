@@ -10,6 +10,7 @@ mod deploy;
 mod destroy;
 mod drift;
 mod endings;
+mod fuzzed;
 mod guards;
 mod hosts;
 mod http;

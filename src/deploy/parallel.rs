@@ -2,6 +2,7 @@
 
 use crate::databricks::error::Error;
 use crate::exit::Exit;
+use crate::order;
 use crate::problem::{Code, Problem};
 use crate::stop::Stop;
 use crate::text;
@@ -70,7 +71,7 @@ where
 /// The end of a deploy that some objects did not survive. Long lists are folded: the first ones tell what is wrong.
 pub(super) fn stop(mut failures: Vec<(String, Error)>, not_done: usize) -> Stop {
     const SHOWN: usize = 10;
-    failures.sort_by(|a, b| a.0.cmp(&b.0));
+    order::by_text(&mut failures, |(path, _)| path);
     let exit = if failures.iter().any(|(_, error)| error.is_about_identity()) { Exit::Identity } else { Exit::Deploy };
     let folded = failures.len().saturating_sub(SHOWN);
     let mut problems: Vec<Problem> =

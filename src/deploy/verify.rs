@@ -3,6 +3,7 @@
 use super::{Work, parallel, upload};
 use crate::databricks::Workspace;
 use crate::exit::Exit;
+use crate::order;
 use crate::plan::{Mismatch, Plan, Seen};
 use crate::problem::{Code, Problem};
 use crate::settings::WorkspacePath;
@@ -137,7 +138,7 @@ fn forget_later_times(plan: &Plan, listing: &mut Listing, written: &Written) {
 fn not_verified(plan: &Plan, mut mismatches: Vec<Mismatch>) -> Stop {
     const SHOWN: usize = 10;
     let hint = "somebody else may be changing the folder: run the step again";
-    mismatches.sort_by(|a, b| a.path.cmp(&b.path));
+    order::by_text(&mut mismatches, |one| one.path.as_str());
     let mut problems: Vec<Problem> = mismatches
         .iter()
         .take(SHOWN)

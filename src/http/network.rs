@@ -2,9 +2,13 @@
 
 use super::proxy::{Proxy, Route};
 use super::wire::{Wire, WireError};
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::{CryptoProvider, KeyProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SigningKey;
+use rustls::{ClientConfig, RootCertStore};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection without work is kept. Under the idle limits of common load balancers (60 s and more), because a
@@ -43,14 +47,8 @@ impl Network {
     }
 
     fn build(options: &NetworkOptions) -> Result<Network, WireError> {
-        choose_cryptography();
-        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-            .iter()
-            .chain(&options.authorities)
-            .map(|root| reqwest::Certificate::from_der(root))
-            .collect::<Result<Vec<_>, _>>()?;
         let mut builder = reqwest::Client::builder()
-            .tls_certs_only(roots)
+            .tls_backend_preconfigured(tls(&options.authorities)?)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -82,8 +80,31 @@ impl Wire for Network {
     }
 }
 
-/// The one place that names the cryptography behind TLS. reqwest asks for the process' choice; where one was made
-/// already it stays.
-fn choose_cryptography() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+/// TLS as it is spoken here. reqwest would make the same of whole certificates; this takes of each built-in root only
+/// what a chain is checked against, which is a third of it, and does not have to be read at each start.
+fn tls(authorities: &[CertificateDer<'static>]) -> Result<ClientConfig, WireError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let refused = |error: rustls::Error| WireError::Tls(error.to_string());
+    for authority in authorities {
+        roots.add(authority.clone()).map_err(refused)?;
+    }
+    // The one place that names the cryptography behind TLS.
+    let provider = CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() };
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// No certificate of ours is ever shown, so nothing that signs with one is linked.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("this client has no keys".into()))
+    }
 }

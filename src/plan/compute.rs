@@ -10,6 +10,7 @@ use super::{
     Because, Deletion, DeletionReason, Evidence, Fate, How, Inputs, Intent, Local, OnDrift, Over, Plan, Prune, Seen,
     SeenKind, Suspect, UploadReason, Why, finish,
 };
+use crate::order;
 use crate::state::RelativePath;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn suspects(inputs: &Inputs<'_>) -> Vec<Suspect> {
     let no_evidence = BTreeMap::new();
     let mut draft = walked(inputs, &no_evidence);
-    draft.asked.sort_by(|a, b| a.path.cmp(&b.path));
+    order::by_text(&mut draft.asked, |one| one.path.as_str());
     draft.asked
 }
 
@@ -49,7 +50,8 @@ fn walked<'a>(inputs: &'a Inputs<'a>, evidence: &'a BTreeMap<RelativePath, Evide
             draft.place(path, local);
         }
     }
-    let claimed: BTreeSet<&RelativePath> = inputs.ours.records.keys().chain(inputs.ours.accepted.keys()).collect();
+    let claimed: BTreeSet<&RelativePath> =
+        order::gathered(inputs.ours.records.keys().chain(inputs.ours.accepted.keys()));
     for path in claimed {
         let placed = inputs.intent == Intent::Deploy && inputs.local.contains_key(path);
         if !placed && !draft.handled.contains(path) {

@@ -2,6 +2,7 @@
 
 use super::render::{Counts, action_word, kind_with_article, what_was_done, why_deleted, why_uploaded};
 use super::{End, OnDrift, Plan, Prune, Seen, SeenKind};
+use crate::order;
 use crate::problem::{Code, Problem};
 use crate::state::{Digest, Owner, RelativePath, kind_word, language_word};
 use crate::text;
@@ -14,6 +15,9 @@ const SCHEMA: u32 = 1;
 
 /// How many differences a message names.
 const NAMED: usize = 3;
+
+/// How much of what somebody may have written by hand is told, in characters.
+const LONGEST: usize = 300;
 
 /// A plan as it is written to `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -240,7 +244,7 @@ impl PlanFile {
         compare("`PRUNE`", &self.settings.prune, &now.settings.prune);
         compare("`ON_DRIFT`", &self.settings.on_drift, &now.settings.on_drift);
         let (then, today) = (self.by_path(), now.by_path());
-        let paths: BTreeSet<&str> = then.keys().chain(today.keys()).copied().collect();
+        let paths: BTreeSet<&str> = order::gathered(then.keys().chain(today.keys()).copied());
         differences.extend(paths.into_iter().filter_map(|path| {
             let (then, today) = (then.get(path), today.get(path));
             difference(path, then.map_or(&[], Vec::as_slice), today.map_or(&[], Vec::as_slice))
@@ -274,7 +278,8 @@ impl FileError {
             FileError::NotJson => (format!("`{shown}` is not JSON, or ends in the middle"), again.to_owned()),
             FileError::NotAPlan(what) => (format!("`{shown}` is not a plan: {what}"), again.to_owned()),
             FileError::Newer { schema, by } => {
-                let by = by.as_ref().map(|by| format!(" by version {}", text::one_line(by))).unwrap_or_default();
+                let by =
+                    by.as_ref().map(|by| format!(" by version {}", text::excerpt(by, LONGEST))).unwrap_or_default();
                 let message =
                     format!("`{shown}` was written{by} with schema {schema}, and this version knows {SCHEMA}");
                 (message, "use the same tag of the pipe in both steps".to_owned())

@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use super::{Because, DeletionReason, End, Intent, LeftAlone, Obstacle, Plan, Prune, SeenKind};
+use crate::order;
 use crate::settings::WorkspacePath;
 use crate::state::RelativePath;
 use std::collections::BTreeSet;
@@ -38,11 +39,11 @@ fn folders(draft: &mut Draft<'_>) {
     if plan.folders.is_empty() && !plan.uploads.is_empty() && !draft.inputs.remote.root_exists {
         plan.folders.push(plan.root.clone());
     }
-    let parents: BTreeSet<WorkspacePath> = plan
+    let parents = plan
         .uploads
         .iter()
-        .map(|upload| upload.path.parent().map_or_else(|| plan.root.clone(), |parent| plan.at(&parent)))
-        .collect();
+        .map(|upload| upload.path.parent().map_or_else(|| plan.root.clone(), |parent| plan.at(&parent)));
+    let parents: BTreeSet<WorkspacePath> = order::gathered(parents);
     plan.verify = parents.into_iter().collect();
 }
 
@@ -51,12 +52,13 @@ fn emptied(draft: &mut Draft<'_>) -> BTreeSet<RelativePath> {
     let plan = &mut draft.plan;
     let deleted = plan.deletions.iter().chain(&plan.replaced).map(|deletion| deletion.path.clone());
     let folders = plan.replaced_folders.iter().cloned();
-    let mut gone: BTreeSet<RelativePath> = deleted.chain(folders).chain(draft.vanished.iter().cloned()).collect();
+    let mut gone: BTreeSet<RelativePath> =
+        order::gathered(deleted.chain(folders).chain(draft.vanished.iter().cloned()));
     if draft.inputs.intent == Intent::Deploy && draft.inputs.policy.prune == Prune::None {
         return gone;
     }
     let held: BTreeSet<RelativePath> =
-        draft.dropped.iter().flat_map(RelativePath::ancestors).map(RelativePath::of_ancestor).collect();
+        order::gathered(draft.dropped.iter().flat_map(RelativePath::ancestors).map(RelativePath::of_ancestor));
     // What lies deeper comes later in the order of texts.
     for folder in held.into_iter().rev() {
         let remote = draft.inputs.remote;
@@ -78,7 +80,7 @@ fn emptied(draft: &mut Draft<'_>) -> BTreeSet<RelativePath> {
 fn foreign(draft: &mut Draft<'_>, gone: &BTreeSet<RelativePath>) {
     let mut within: Option<String> = None;
     let because = if draft.inputs.ours.known { Because::NeverOurs } else { Because::OwnerUnknown };
-    let told: BTreeSet<RelativePath> = draft.plan.left_alone.iter().map(|left| left.path.clone()).collect();
+    let told: BTreeSet<RelativePath> = order::gathered(draft.plan.left_alone.iter().map(|left| left.path.clone()));
     for (path, seen) in &draft.inputs.remote.objects {
         if gone.contains(path) || told.contains(path) {
             continue;
@@ -107,13 +109,13 @@ fn end_of_destroy(draft: &mut Draft<'_>, gone: &BTreeSet<RelativePath>) {
 
 fn sort(draft: &mut Draft<'_>) {
     let plan = &mut draft.plan;
-    plan.backups.sort_by(|a, b| a.path.cmp(&b.path));
-    plan.replaced.sort_by(|a, b| a.path.cmp(&b.path));
-    plan.drifted.sort_by(|a, b| a.path.cmp(&b.path));
-    plan.left_alone.sort_by(|a, b| a.path.cmp(&b.path));
+    order::by_text(&mut plan.backups, |one| one.path.as_str());
+    order::by_text(&mut plan.replaced, |one| one.path.as_str());
+    order::by_text(&mut plan.drifted, |one| one.path.as_str());
+    order::by_text(&mut plan.left_alone, |one| one.path.as_str());
     plan.left_alone.dedup_by(|a, b| a.path == b.path);
-    draft.stopping.sort_by(|a, b| a.path.cmp(&b.path));
-    draft.conflicts.sort_by(|a, b| a.path.cmp(&b.path));
+    order::by_text(&mut draft.stopping, |one| one.path.as_str());
+    order::by_text(&mut draft.conflicts, |one| one.path.as_str());
     draft.conflicts.dedup();
 }
 

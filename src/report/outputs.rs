@@ -3,6 +3,7 @@
 //! at the end.
 
 use crate::event::{Counts, Ending};
+use crate::order;
 use crate::outcome::{Outcome, RunRecord};
 use crate::plan;
 use crate::problem::Problem;
@@ -141,7 +142,7 @@ fn drift_folder(outcome: &Outcome) -> Option<String> {
     let all = format!("{}/{}/{DRIFT}", outcome.workspace_path.as_ref()?, state::FOLDER);
     let copies = outcome.drifted.iter().filter_map(|one| one.copy.as_deref());
     let builds = copies.filter_map(|copy| copy.strip_prefix(&all)?.strip_prefix('/')?.split('/').next());
-    let builds: BTreeSet<&str> = builds.collect();
+    let builds: BTreeSet<&str> = order::gathered(builds);
     match (builds.first(), builds.len()) {
         (Some(build), 1) => Some(format!("{all}/{build}")),
         (Some(_), _) => Some(all),

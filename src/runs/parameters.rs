@@ -1,6 +1,7 @@
 //! How `PARAMS` reach a job: as job parameters where it defines any, else as notebook parameters. Pure.
 
 use crate::databricks::jobs::Job;
+use crate::order;
 use crate::problem::{Code, Problem};
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub(super) struct Parameters {
 
 /// The form that `job` takes `params` in.
 pub(super) fn map(job: &Job, params: &[(String, String)]) -> Result<Parameters, Vec<Problem>> {
-    let given = || params.iter().cloned().collect::<BTreeMap<_, _>>();
+    let given = || order::gathered::<_, BTreeMap<_, _>>(params.iter().cloned());
     if params.is_empty() {
         return Ok(Parameters::default());
     }

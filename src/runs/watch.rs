@@ -9,6 +9,7 @@ use crate::databricks::error::Error;
 use crate::databricks::runs::{Run, TaskRun};
 use crate::event::{Ending, Event, RunEnd};
 use crate::exit::Exit;
+use crate::order;
 use crate::problem::{Code, Problem};
 use crate::settings::{OnPartialSuccess, OnTimeout};
 use crate::stop::Stop;
@@ -110,7 +111,7 @@ impl Watch<'_> {
 
     fn heartbeat(&mut self) {
         // Of several attempts the last one counts; the map has them in order.
-        let last: BTreeMap<&str, &str> = self.tasks.iter().map(|((key, _), state)| (&**key, &**state)).collect();
+        let last: BTreeMap<&str, &str> = order::gathered(self.tasks.iter().map(|((key, _), state)| (&**key, &**state)));
         let state = if last.len() > 1 {
             let done = last.values().filter(|state| is_end(state)).count();
             format!("{}, {done} of {} tasks done", self.state, last.len())

@@ -56,7 +56,10 @@ fn lines(value: &str) -> impl Iterator<Item = &str> {
 
 /// `text` as it is and escaped for URLs, JSON, XML and Rust's own debug output.
 fn escaped(text: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![text.as_bytes().to_vec(), text.escape_debug().to_string().into_bytes()];
+    let debug = format!("{text:?}");
+    let debug = debug.strip_prefix('"').and_then(|debug| debug.strip_suffix('"')).unwrap_or_default();
+    // The same but for apostrophes.
+    let mut forms = vec![text.as_bytes().to_vec(), debug.into(), text.escape_debug().to_string().into_bytes()];
     url_encoded(text.as_bytes(), &mut forms);
     json_escaped(text, &mut forms);
     xml_escaped(text, &mut forms);
@@ -223,9 +226,11 @@ mod tests {
             "a b/c&quot;d&amp;&apos;&lt;é",
             "a b/c&#34;d&amp;&#39;&lt;é",
             "a b/c\"d&amp;'&lt;é",
+            r#"a b/c\"d&\'<é"#,
         ] {
             assert!(has(&forms, form), "{form}");
         }
+        assert!(has(&all("it's\n\u{1}secret"), r"it's\n\u{1}secret"), "as Rust writes it between quotes");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use super::search::BulkSearch;
 use super::shapes::{self, Where};
 use super::{Secret, forms};
+use crate::order;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
@@ -53,7 +54,7 @@ impl Scanner {
     /// Binary files (a zero byte in the first 8000 bytes) are searched for `secrets` only: a compressed or compiled
     /// file holds any short text sooner or later.
     pub fn new(secrets: &[Secret], shapes: bool) -> Scanner {
-        let forms: BTreeSet<_> = secrets.iter().flat_map(|secret| forms::telling(secret.expose())).collect();
+        let forms: BTreeSet<_> = order::gathered(secrets.iter().flat_map(|secret| forms::telling(secret.expose())));
         let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
         let live = if forms.is_empty() { None } else { BulkSearch::new(forms) };
         let overlap = OVERLAP.max(longest);
@@ -109,7 +110,7 @@ impl Scanner {
             from = 1;
         }
         let live: BTreeSet<u64> =
-            found.iter().filter(|finding| finding.kind == Found::Live).map(|finding| finding.line).collect();
+            order::gathered(found.iter().filter(|finding| finding.kind == Found::Live).map(|finding| finding.line));
         let certain = |finding: &Finding| finding.kind == Found::Live || !live.contains(&finding.line);
         Ok(found.into_iter().filter(certain).take(MAX_FINDINGS).collect())
     }

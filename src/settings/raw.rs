@@ -4,6 +4,7 @@
 use super::near_miss::item_of;
 use super::parse::array_of_texts;
 use super::variables::{LATER, RawVariables, VARIABLES, Variable};
+use crate::order;
 use crate::pipeline::Environment;
 use crate::problem::{Code, Problem};
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,14 +107,12 @@ fn value(
 /// `NAME_0`, `NAME_1`, … by number; blank ones included.
 fn items<'e>(environment: &'e Environment, name: &str) -> BTreeMap<usize, &'e str> {
     let of_name = environment.variables.iter().filter(|(key, _)| item_of(key) == Some(name));
-    of_name
-        .filter_map(|(key, value)| {
-            let digits = key.strip_prefix(name)?.strip_prefix('_')?;
-            // `NAME_01` is somebody else's numbering.
-            let index = digits.parse::<usize>().ok().filter(|index| index.to_string() == digits)?;
-            Some((index, value.as_str()))
-        })
-        .collect()
+    order::gathered(of_name.filter_map(|(key, value)| {
+        let digits = key.strip_prefix(name)?.strip_prefix('_')?;
+        // `NAME_01` is somebody else's numbering.
+        let index = digits.parse::<usize>().ok().filter(|index| index.to_string() == digits)?;
+        Some((index, value.as_str()))
+    }))
 }
 
 fn counted<'e>(name: &str, count: &str, items: &BTreeMap<usize, &'e str>) -> Result<Vec<&'e str>, Problem> {

@@ -55,7 +55,9 @@ pub(super) fn language(json: &[u8]) -> Result<Language, String> {
         Some(b'[') => return Err("it is not a JSON object".into()),
         Some(_) => {}
     }
-    let notebook: Notebook = serde_json::from_slice(json).map_err(|e| {
+    // What is passed over is not looked at, and may be of no encoding.
+    let json = std::str::from_utf8(json).map_err(|e| format!("it is not UTF-8 (byte {})", e.valid_up_to() + 1))?;
+    let notebook: Notebook = serde_json::from_str(json).map_err(|e| {
         let place = format!("line {}, column {}", e.line(), e.column());
         match e.classify() {
             serde_json::error::Category::Data => format!("its parts are not those of a notebook ({place})"),
@@ -138,5 +140,7 @@ mod tests {
             let told = language(json.as_bytes()).unwrap_err();
             assert_eq!(told, expected, "{json}");
         }
+        let latin = b"{\"cells\":[{\"source\":\"caf\xe9\"}],\"metadata\":{},\"nbformat\":4}";
+        assert_eq!(language(latin).unwrap_err(), "it is not UTF-8 (byte 25)");
     }
 }

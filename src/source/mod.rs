@@ -15,6 +15,7 @@ mod walk;
 pub use fingerprint::fingerprint;
 
 use crate::digest::Digest;
+use crate::order;
 use crate::problem::{Code, Problem};
 use crate::secrets::Secret;
 use crate::secrets::scan::Scanner;
@@ -104,10 +105,11 @@ pub fn read(files: &Files, output_dir: &Path, secrets: &[Secret]) -> Result<Loca
     problems.append(&mut inspector.problems);
     warnings.append(&mut inspector.warnings);
 
-    found.sort_by(|a, b| (&a.remote, &a.relative).cmp(&(&b.remote, &b.relative)));
+    order::by_text(&mut found, |file| &file.relative);
+    order::by_text(&mut found, |file| &file.remote);
     problems.extend(checks::names(&found));
     problems.extend(checks::collisions(&found));
-    ignored.sort();
+    order::by_text(&mut ignored, |(path, _)| path);
     if found.is_empty() && problems.is_empty() {
         problems.push(checks::empty(&files.shown, &ignored));
     }
@@ -133,6 +135,7 @@ fn name_from_where_the_user_stands(problem: &mut Problem, shown: &str) {
     }
 }
 
-fn sort(problems: &mut [Problem]) {
-    problems.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
+fn sort(problems: &mut Vec<Problem>) {
+    order::by_text(problems, |problem| &problem.message);
+    order::by_text(problems, |problem| problem.place.as_deref().unwrap_or_default());
 }

@@ -1,6 +1,8 @@
 //! Stricter than serde by itself: an object with one key twice says two things.
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -39,12 +41,24 @@ where
     deserializer.deserialize_map(Unique(PhantomData))
 }
 
-/// What is wrong with a text that should have been JSON of ours, without quoting it.
+/// A value of JSON that is kept as it was written: read and written again, a number might become another one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kept(Box<RawValue>);
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Kept) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+/// What is wrong with a text that should have been JSON of ours. What the parser quotes of it may be as long as it is.
 pub(crate) fn what_is_wrong(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
+    const LONGEST: usize = 300;
     match error.classify() {
         Category::Eof => "ends in the middle".into(),
         Category::Syntax | Category::Io => format!("is not JSON (line {})", error.line()),
-        Category::Data => format!("is not what the pipe wrote: {}", crate::text::one_line(&error.to_string())),
+        Category::Data => format!("is not what the pipe wrote: {}", crate::text::excerpt(&error.to_string(), LONGEST)),
     }
 }

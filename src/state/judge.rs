@@ -14,6 +14,9 @@ use crate::problem::{Code, Problem};
 use crate::stop::Stop;
 use crate::text;
 
+/// How much of what somebody else may have written is told, in characters.
+const LONGEST: usize = 300;
+
 /// What to go on with, and what to say about it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accepted {
@@ -31,13 +34,15 @@ impl Found {
             Found::Nothing => Ok(Accepted::default()),
             Found::Ours(state) => Ok(Accepted { state: Some(*state), warning: None }),
             Found::Unreadable(why) => {
+                // What is quoted of it may be as long as it is.
+                let why = text::excerpt(&why, LONGEST);
                 let problem = Problem::new(Code::DamagedState, format!("the target's state {why}; it counts as lost"))
                     .at(file)
                     .hint("nothing needs to be done: what is there is compared once, and `ON_DRIFT` decides about what differs");
                 Ok(Accepted { state: None, warning: Some(problem) })
             }
             Found::Newer { schema, by } => {
-                let by = by.map(|by| format!(" by version {}", text::one_line(&by))).unwrap_or_default();
+                let by = by.map(|by| format!(" by version {}", text::excerpt(&by, LONGEST))).unwrap_or_default();
                 let message =
                     format!("the target's state was written{by} with schema {schema}, and this version knows {SCHEMA}");
                 stop(
@@ -48,7 +53,7 @@ impl Found {
             }
             Found::Foreign(whose) => {
                 let (owner, by) = *whose;
-                let owner = text::one_line(&owner.to_string());
+                let owner = text::excerpt(&owner.to_string(), LONGEST);
                 let problem = Problem::new(
                     Code::ForeignOwner,
                     format!("the target belongs to {owner}, and this is {me}"),
@@ -94,6 +99,9 @@ mod tests {
         );
         assert_eq!(problem.link.as_deref(), Some("https://bitbucket.org/x/7"));
         assert_eq!(stopped(Found::Foreign(Box::new((other, by("javascript:alert(1)"))))).link, None);
+        let endless = Owner::new(Some(&"acme/other ".repeat(10_000)), Some("{cd}"), ".", "production");
+        let problem = stopped(Found::Foreign(Box::new((endless, by("https://x/\u{1b}[2J")))));
+        assert!(problem.message.len() < 500 && problem.link.is_none(), "{problem:?}");
     }
 
     #[test]
@@ -111,6 +119,9 @@ mod tests {
         let warning = warning.unwrap();
         assert_eq!((warning.code, warning.place.as_deref()), (Code::DamagedState, Some(FILE)));
         assert_eq!(warning.message, "the target's state ends in the middle; it counts as lost");
+        let quoted = Found::Unreadable(format!("has a `{}\u{202e}`", "name ".repeat(1_000)));
+        let warning = quoted.accept(FILE, &me()).unwrap().warning.unwrap();
+        assert!(warning.message.len() < 400 && !warning.message.contains('\u{202e}'), "{}", warning.message);
         assert_eq!(Found::Nothing.accept(FILE, &me()).unwrap(), Accepted::default());
         let ours = Found::Ours(Box::new(State::new(me())));
         assert_eq!(ours.accept(FILE, &me()).unwrap(), Accepted { state: Some(State::new(me())), warning: None });

@@ -14,6 +14,7 @@ mod record;
 
 pub use crate::digest::Digest;
 pub use journal::{FoundJournal, JOURNAL, Journal};
+pub use json::Kept;
 pub use judge::Accepted;
 pub use lock::{LEASE, Lock, StepId};
 pub use owner::Owner;
@@ -52,7 +53,7 @@ pub struct State {
     /// What was deployed, by its path below the target's root.
     pub files: BTreeMap<RelativePath, FileRecord>,
     /// Fields at the top that this version does not know, kept for the version that wrote them.
-    pub others: BTreeMap<String, serde_json::Value>,
+    pub others: BTreeMap<String, Kept>,
 }
 
 /// Who deployed, as far as it was known; for people and audits only, nothing is decided by it.
@@ -75,7 +76,7 @@ pub struct DeployedBy {
 impl DeployedBy {
     /// The page of the build: a page to open, and nothing else that somebody could have written there.
     pub fn page(&self) -> Option<String> {
-        self.link.clone().filter(|link| link.starts_with("https://") && !link.contains(char::is_whitespace))
+        self.link.clone().filter(|link| crate::text::is_link(link))
     }
 }
 

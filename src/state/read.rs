@@ -1,6 +1,6 @@
 //! `state.json` as text, and what to make of one that was found.
 
-use super::{DeployedBy, FileRecord, Owner, RelativePath, SCHEMA, State, json};
+use super::{DeployedBy, FileRecord, Kept, Lock, Owner, RelativePath, SCHEMA, State, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -57,23 +57,25 @@ struct Written<'a> {
     deployed_by: &'a DeployedBy,
     files: &'a BTreeMap<RelativePath, FileRecord>,
     #[serde(flatten)]
-    others: &'a BTreeMap<String, Value>,
+    others: &'a BTreeMap<String, Kept>,
 }
 
 #[derive(Deserialize)]
 struct Whole {
-    // Known by then; named here so that it does not count among the others.
-    #[serde(rename = "schema")]
-    _schema: u64,
     owner: Owner,
     serial: u64,
     #[serde(default)]
     deployed_by: DeployedBy,
     #[serde(deserialize_with = "json::unique")]
     files: BTreeMap<RelativePath, FileRecord>,
-    #[serde(flatten, deserialize_with = "json::unique")]
-    others: BTreeMap<String, Value>,
 }
+
+/// All fields at the top, whatever they are.
+#[derive(Deserialize)]
+struct Fields(#[serde(deserialize_with = "json::unique")] BTreeMap<String, Kept>);
+
+/// Those that are read; the others are only kept.
+const KNOWN: [&str; 5] = ["schema", "owner", "serial", "deployed_by", "files"];
 
 impl State {
     /// Judges the bytes that stand in the place of the state; `me` is who deploys now.
@@ -95,14 +97,19 @@ impl State {
                 return Found::Foreign(Box::new((owner, deployed_by(by))));
             }
         }
-        match serde_json::from_slice::<Whole>(bytes) {
-            Ok(whole) => judge(State {
-                owner: whole.owner.normalised(),
-                serial: whole.serial,
-                deployed_by: whole.deployed_by,
-                files: whole.files,
-                others: whole.others,
-            }),
+        let both = serde_json::from_slice::<Whole>(bytes)
+            .and_then(|whole| serde_json::from_slice::<Fields>(bytes).map(|fields| (whole, fields)));
+        match both {
+            Ok((whole, Fields(mut others))) => {
+                others.retain(|name, _| !KNOWN.contains(&name.as_str()));
+                judge(State {
+                    owner: whole.owner.normalised(),
+                    serial: whole.serial,
+                    deployed_by: whole.deployed_by,
+                    files: whole.files,
+                    others,
+                })
+            }
             Err(error) => Found::Unreadable(json::what_is_wrong(&error)),
         }
     }
@@ -126,6 +133,10 @@ impl State {
 
 /// What no deploy could have written, though each record could stand alone.
 fn judge(state: State) -> Found {
+    // The lock of the next deploy is named by the next number: one that is no such name would be seen by nobody.
+    if Lock::generation(&Lock::file(state.serial.saturating_add(1))).is_none() {
+        return Found::Unreadable("has a serial that no number of deploys reaches".into());
+    }
     let mut ids = BTreeMap::new();
     for (path, record) in &state.files {
         if let Some(folder) = path.ancestors().find(|folder| state.files.contains_key(*folder)) {

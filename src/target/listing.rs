@@ -3,6 +3,7 @@
 use crate::databricks::Workspace;
 use crate::databricks::error::Error;
 use crate::databricks::objects::{Listing, Object, ObjectKind};
+use crate::order;
 use crate::plan::{Remote, Seen, SeenKind};
 use crate::settings::WorkspacePath;
 use crate::state::{FOLDER, RelativePath};
@@ -57,7 +58,7 @@ pub(super) async fn below(
     top: Folder,
     wanted: &BTreeSet<RelativePath>,
 ) -> Result<Remote, (String, Error)> {
-    let mut remote = Remote { root_exists: true, objects: top.placed(None).collect(), listed: BTreeSet::new() };
+    let mut remote = Remote { root_exists: true, objects: order::gathered(top.placed(None)), listed: BTreeSet::new() };
     let mut level: Vec<RelativePath> = wanted.iter().filter(|folder| folder.parent().is_none()).cloned().collect();
     while !level.is_empty() {
         level.retain(|folder| remote.objects.get(folder).is_some_and(|seen| seen.kind == SeenKind::Folder));
@@ -66,7 +67,7 @@ pub(super) async fn below(
             remote.objects.extend(listed.placed(Some(&folder)));
             remote.listed.insert(folder);
         }
-        let listed: BTreeSet<&RelativePath> = level.iter().collect();
+        let listed: BTreeSet<&RelativePath> = order::gathered(&level);
         level = wanted
             .iter()
             .filter(|folder| folder.parent().is_some_and(|parent| listed.contains(&parent)))

@@ -4,6 +4,8 @@
 
 use super::{ApiError, Details, Shape};
 use crate::http::Answer;
+use crate::order;
+use crate::text;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -51,10 +53,12 @@ pub(super) fn looks_like_json(body: &[u8]) -> bool {
 
 fn new(answer: &Answer, shape: Shape, code: Option<String>, message: String) -> ApiError {
     let (message, named) = without_request_id(&message);
+    let message = clean(&message);
     ApiError {
         status: answer.status,
         code: code.map(|code| clean(&code)).filter(|code| !code.is_empty()),
-        message: clean(&message),
+        // Some texts hold nothing that can be shown.
+        message: if message.is_empty() { phrase(answer.status) } else { message },
         details: Box::default(),
         shape,
         request: answer.request.clone(),
@@ -152,7 +156,7 @@ fn read_details(details: &[Value]) -> (Details, Option<String>) {
                 read.reason = text(detail, "reason");
                 let metadata = detail.get("metadata").and_then(Value::as_object).into_iter().flatten();
                 let metadata = metadata.filter_map(|(name, value)| Some((clean(name), clean(&scalar(value)?))));
-                read.metadata = metadata.take(MOST_DETAILS).collect();
+                read.metadata = order::gathered(metadata.take(MOST_DETAILS));
             }
             "RequestInfo" => request_id = text(detail, "request_id").filter(|id| !id.is_empty()),
             "RetryInfo" => {
@@ -280,8 +284,8 @@ pub(super) fn clean(text: &str) -> String {
     let mut length = 0;
     for char in text.chars() {
         let char = match char {
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => continue,
             char if char.is_whitespace() || char.is_control() => ' ',
+            char if text::steers(char) => continue,
             char => char,
         };
         if char == ' ' && (line.is_empty() || line.ends_with(' ')) {

@@ -20,7 +20,7 @@ impl ApiError {
     pub fn problem(&self) -> Problem {
         let (code, hint) = advice(self);
         let problem = Problem::new(code, self.to_string()).hint(hint);
-        match self.details.links.iter().find(|link| link.starts_with("https://")) {
+        match self.details.links.iter().find(|link| text::is_link(link)) {
             Some(link) => problem.link(link),
             None => problem,
         }

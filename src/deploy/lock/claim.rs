@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How often the log says that we still wait.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
+/// How much is told of who holds the lock, in characters: somebody else has written it.
+const LONGEST: usize = 300;
+
 /// Who wants the lock, and until when.
 pub struct Claim<'a> {
     /// The target.
@@ -182,7 +185,7 @@ impl Claim<'_> {
 
     fn words(&self, holder: &Holder) -> String {
         match &holder.lock {
-            Ok(lock) => text::one_line(&in_words(&lock.owner, &lock.held_by, self.target.owner)),
+            Ok(lock) => text::excerpt(&in_words(&lock.owner, &lock.held_by, self.target.owner), LONGEST),
             Err(why) => {
                 format!("somebody unknown ({} {})", self.target.lock_file(holder.generation), text::one_line(why))
             }
