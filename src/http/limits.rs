@@ -24,10 +24,11 @@ const LOOK_WINDOW: usize = 24;
 /// Calls of any other class at the same time: their limits are 20 to 100 a second, their answers small and quick.
 const WINDOW: usize = 8;
 
-/// How wide each window is at first. Each answer opens it by one, so that it doubles from answer to answer: neither a
-/// server that has nothing left to give nor one that is just waking up gets a full window at its first moment, and the
-/// connections are not all made in one.
-const FIRST_WINDOW: usize = 4;
+/// How wide a window is at first. Each answer opens it by one, so that it is twice as wide after the first answers:
+/// neither a server that has nothing left to give nor one that is just waking up gets all of it at the first moment, and
+/// the connections are not all made in one. Measured with 1,000 uploads to 50 new folders at 50 ms a request: beginning
+/// with 4 costs 100 ms, with 8 half of that, with 12 nothing, because making the folders takes as many round trips.
+const FIRST_WINDOW: usize = 12;
 
 /// The pace after a first 429, in requests a second: the documented limits of imports, of exports, and the lowest of those
 /// of jobs and of runs (reference: "Databricks limits").

@@ -69,22 +69,21 @@ async fn a_window_opens_as_answers_come_in() {
                 async move { client.send(&of_class(Class::Import), classify).await }
             })
             .collect();
-        let mut counts = Vec::new();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut counts = vec![script.under_way.load(SeqCst)];
         for _ in 0..seconds {
             tokio::time::sleep(SECOND).await;
             counts.push(script.under_way.load(SeqCst));
         }
         counts
     };
-    assert_eq!(under_way(|_| Play::After(SECOND * 9 / 10, Box::new(status(200))), 1).await, [8]);
-    let answers = |_| Play::After(Duration::from_millis(999), Box::new(status(200)));
-    assert_eq!(under_way(answers, 4).await, [8, 16, 24, 24]);
-    // Not for a server that is silent, has broken off, is not well, or has nothing left to give.
-    assert_eq!(under_way(|_| Play::Silence, 3).await, [4, 4, 4]);
-    for play in [(|_| Play::After(100 * SECOND, Box::new(status(429)))) as fn(usize) -> Play, |_| {
-        Play::After(100 * SECOND, Box::new(status(503)))
+    assert_eq!(under_way(|_| Play::After(SECOND, Box::new(status(200))), 3).await, [12, 24, 24, 24]);
+    // It is not opened by a server that is silent, not well, or has nothing left to give.
+    assert_eq!(under_way(|_| Play::Silence, 3).await, [12; 4]);
+    for play in [(|_| Play::After(SECOND, Box::new(status(429)))) as fn(usize) -> Play, |_| {
+        Play::After(SECOND, Box::new(status(503)))
     }] {
-        assert_eq!(*under_way(play, 300).await.iter().max().unwrap(), 4);
+        assert_eq!(*under_way(play, 60).await.iter().max().unwrap(), 12);
     }
 }
 
