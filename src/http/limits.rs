@@ -227,7 +227,7 @@ impl Lane {
         if !pause.is_zero() {
             // A moment centuries ahead is none that a clock can name.
             let opens = closed_so_far.max(now + pause.min(LONGEST_PAUSE) + patience::below(SPREAD, random));
-            gate.closed += opens - closed_so_far;
+            gate.closed += opens.saturating_duration_since(closed_so_far);
             gate.opens = Some(opens);
             gate.changes += 1;
             pace.close(opens);
@@ -265,7 +265,7 @@ impl Gate {
 
     /// How long it had been closed at this moment.
     fn closed_until(&self, now: Instant) -> Duration {
-        self.closed - self.still_closed(now)
+        self.closed.saturating_sub(self.still_closed(now))
     }
 
     fn still_closed(&self, now: Instant) -> Duration {
