@@ -121,8 +121,9 @@ fn first_deploy() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Row 2: the same where the workspace takes 30 imports a second, or another number, or others use them up. `possible` is
-/// what nobody could be faster than; beside others, if they got all that they ask for.
+/// Row 2: the same where the workspace takes 30 imports a second, or another number, or others use them up. Nobody
+/// could be faster than `possible`; beside others it is their share that tells: what is left if they get all that they ask
+/// for.
 fn rate_limited() -> anyhow::Result<()> {
     let tree = Tree::notebooks(NOTEBOOKS, FOLDERS)?;
     let files = NOTEBOOKS as f64;
@@ -142,7 +143,8 @@ fn rate_limited() -> anyhow::Result<()> {
     ] {
         let (ended, figures) = deploy(&tree, Options { delay: DELAY, limit: Some(limit) })?;
         let bound = goal.map_or_else(|| "-".to_owned(), |times| format!("≤ {:.2} s", possible * times));
-        let figure = format!("{} (possible {possible:.2} s)", seconds(ended.wall));
+        let floor = if limit.rival.is_some() { "if the others got all" } else { "possible" };
+        let figure = format!("{} ({floor}: {possible:.2} s)", seconds(ended.wall));
         row("2", &format!("{what}: wall time"), &bound, &figure);
         let most = goal.map_or_else(|| "-".to_owned(), |_| format!("≤ {}", 24 + NOTEBOOKS / 100));
         let wasted = format!("{} of {}", figures.throttled, figures.requests);
