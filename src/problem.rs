@@ -102,7 +102,7 @@ codes! {
     LfsPointer "lfs-pointer" "A file is a Git LFS pointer, not its content";
     InvalidNotebook "invalid-notebook" "A notebook cannot be read as one";
     SecretInFile "secret-in-file" "A live secret of this step, or what looks like a token, is in a file";
-    Unreadable "unreadable" "A local file or folder cannot be read";
+    Unreadable "unreadable" "A local file or folder cannot be read, or changed while it was deployed";
     // Reaching Databricks
     HostNotFound "host-not-found" "The host's name cannot be resolved";
     HostUnreachable "host-unreachable" "No connection to the host";

@@ -3,6 +3,8 @@
 
 mod limits;
 mod login;
+mod queue;
+mod rate;
 mod repeat;
 mod script;
 mod sockets;

@@ -130,8 +130,8 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
     ));
     let revoker = sandbox.clone();
     let revoked = tokio::spawn(async move {
-        // The lock and the journal take a second each.
-        tokio::time::sleep(Duration::from_millis(2500)).await;
+        // The lock and the journal take a second each; then the first answers open the window.
+        tokio::time::sleep(Duration::from_millis(3500)).await;
         revoker.revoke_access_tokens();
     });
     let ended = step.inside(&sandbox).await;

@@ -6,6 +6,7 @@
 
 mod azure;
 mod canaries;
+mod changing;
 mod deploy;
 mod destroy;
 mod drift;

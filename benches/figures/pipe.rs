@@ -1,17 +1,48 @@
 //! The pipe as a process: what it deploys, how long it takes, how much memory it had.
 
 use crate::sandbox::Ready;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use std::io::Read;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
+
 /// The binary that is measured.
-pub(crate) fn binary() -> PathBuf {
-    std::env::var_os("PIPE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_databricks-deploy").into(), PathBuf::from)
+pub(crate) fn binary() -> &'static Path {
+    BINARY.get().map_or(Path::new("not built"), PathBuf::as_path)
+}
+
+/// Builds it with the command of the image (see Dockerfile), where no other one is given.
+pub(crate) fn build() -> anyhow::Result<()> {
+    let binary = match std::env::var_os("PIPE_BINARY") {
+        Some(given) => given.into(),
+        None => built()?,
+    };
+    BINARY.get_or_init(|| binary);
+    Ok(())
+}
+
+fn built() -> anyhow::Result<PathBuf> {
+    let host = Command::new("rustc").args(["--print", "host-tuple"]).output().context("rustc does not start")?;
+    let build = Command::new("cargo")
+        .args(["build", "--locked", "--release", "--bin", "databricks-deploy", "--message-format", "json", "--target"])
+        .arg(String::from_utf8(host.stdout)?.trim())
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo does not start")?;
+    ensure!(build.status.success(), "the binary cannot be built");
+    // One message a line; of all that is built, one is a program.
+    let messages = String::from_utf8(build.stdout)?;
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    programs.next().context("cargo does not say where the binary is")
 }
 
 /// A clone to deploy from.

@@ -2,7 +2,7 @@
 //! each line on its input, what happened so far.
 
 use anyhow::Context;
-use databricks_sandbox::{Fault, Moment, On, RateLimit, Sandbox, Tls, Trouble};
+use databricks_sandbox::{Conditions, Fault, Moment, On, RateLimit, Rival, Sandbox, Tls, Trouble};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -24,6 +24,10 @@ pub(crate) struct Limit {
     pub(crate) burst: u32,
     pub(crate) per_second: f64,
     pub(crate) retry_after: bool,
+    /// From which second on it regains how many a second.
+    pub(crate) change: Option<(u64, f64)>,
+    /// How many requests somebody else sends every so many milliseconds.
+    pub(crate) rival: Option<(u32, u64)>,
 }
 
 /// Where a sandbox is.
@@ -53,9 +57,15 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(options: Options) -> anyhow::Result<Process> {
-        let limit = options.limit.map(
-            |limit| json!({ "burst": limit.burst, "per_second": limit.per_second, "retry_after": limit.retry_after }),
-        );
+        let limit = options.limit.map(|limit| {
+            json!({
+                "burst": limit.burst,
+                "per_second": limit.per_second,
+                "retry_after": limit.retry_after,
+                "change": limit.change,
+                "rival": limit.rival,
+            })
+        });
         let options = json!({ "delay": options.delay.as_millis() as u64, "limit": limit });
         let mut child = Command::new(std::env::current_exe()?)
             .arg(format!("--sandbox={options}"))
@@ -107,12 +117,19 @@ pub(crate) fn serve(options: &str) -> anyhow::Result<()> {
         sandbox.fault(Fault::always(On::any(), Trouble::Delay(Moment::Before, delay)));
     }
     if let Some(per_second) = options["limit"]["per_second"].as_f64() {
-        sandbox.rate_limit(RateLimit {
+        let limit = RateLimit {
             on: On::post("/api/2.0/workspace/import"),
             burst: u32::try_from(options["limit"]["burst"].as_u64().unwrap_or(1))?,
             per_second,
             retry_after: options["limit"]["retry_after"] == true,
-        });
+        };
+        let change: Option<(u64, f64)> = serde_json::from_value(options["limit"]["change"].clone())?;
+        let rival: Option<(u32, u64)> = serde_json::from_value(options["limit"]["rival"].clone())?;
+        let conditions = Conditions {
+            changes: change.map(|(after, per_second)| (Duration::from_secs(after), per_second)).into_iter().collect(),
+            rival: rival.map(|(requests, every)| Rival { requests, every: Duration::from_millis(every) }),
+        };
+        sandbox.rate_limit_under(limit, conditions);
     }
     let tls = Tls::new(&[])?;
     let listener = TcpListener::bind(("127.0.0.1", 0))?;

@@ -172,13 +172,19 @@ struct Streamed {
 
 impl Streamed {
     async fn open(path: &Path, length: u64, digest: Digest) -> Result<Streamed, LocalFile> {
-        let unreadable = |error: std::io::Error| LocalFile(format!("`{}`: {error}", path.display()));
-        let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+        let mut file = tokio::fs::File::open(path).await.map_err(|error| unreadable(path, &error))?;
         file.set_max_buf_size(CHUNK);
-        let found = file.metadata().await.map_err(unreadable)?.len();
+        let found = file.metadata().await.map_err(|error| unreadable(path, &error))?;
         let (path, hasher, buffer) = (path.to_owned(), Hasher::new(), BytesMut::new());
         let streamed = Streamed { file, path, length, digest, read: 0, hasher, buffer };
-        if found == length { Ok(streamed) } else { Err(streamed.resized(&found.to_string())) }
+        if !found.is_file() {
+            // A folder can be opened, too, and has a length.
+            Err(streamed.changed("it is no longer a file"))
+        } else if found.len() != length {
+            Err(streamed.resized(&found.len().to_string()))
+        } else {
+            Ok(streamed)
+        }
     }
 
     /// The next bytes, or nothing at the file's end.
@@ -186,7 +192,7 @@ impl Streamed {
         self.buffer.reserve(CHUNK);
         let read = ready!(tokio_util::io::poll_read_buf(Pin::new(&mut self.file), context, &mut self.buffer));
         Poll::Ready(match read {
-            Err(error) => Err(LocalFile(format!("`{}`: {error}", self.path.display()))),
+            Err(error) => Err(unreadable(&self.path, &error)),
             Ok(0) if self.read < self.length => Err(self.resized(&self.read.to_string())),
             Ok(0) if std::mem::take(&mut self.hasher).finish() != self.digest => {
                 Err(self.changed("it no longer holds what was looked at"))
@@ -211,4 +217,9 @@ impl Streamed {
     fn changed(&self, how: &str) -> LocalFile {
         LocalFile(format!("`{}` changed while it was deployed: {how}", self.path.display()))
     }
+}
+
+/// It was read before: somebody took it away since, or the right to read it.
+fn unreadable(path: &Path, error: &std::io::Error) -> LocalFile {
+    LocalFile(format!("`{}` can no longer be read: {error}", path.display()))
 }

@@ -214,8 +214,8 @@ pub enum Cause {
     /// The connection broke while the request or the answer was under way.
     #[error("the connection broke ({0})")]
     Broken(String),
-    /// A local file could not be read while it was sent.
-    #[error("the local file cannot be read ({0})")]
+    /// A local file could not be read, or was no longer what it was, when it was sent: no whole request went out.
+    #[error("{0}")]
     LocalFile(String),
     /// The proxy did not let the connection pass: the request certainly did not arrive. Proxy, and what went wrong.
     #[error("the proxy `{0}` {1}")]

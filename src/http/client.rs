@@ -225,13 +225,13 @@ impl Client {
                     }
                 }
             }
-            let turn = lane.turn(memory, patience.min(time), &host.random);
+            let turn = lane.turn(memory, patience.min(time));
             let turn = match timeout_at(self.deadline, turn).await {
                 Ok(Err(pause)) => return Err(course.exhausted(Cause::Throttled(pause), time <= patience)),
                 Ok(Ok(turn)) if Instant::now() < self.deadline => turn,
                 _ => return Err(course.out_of_time()),
             };
-            course.queued(turn.queued);
+            course.waited(&turn);
             let credentials = match timeout_at(self.deadline, self.shared.authorize.sign()).await {
                 Err(_) => return Err(course.out_of_time()),
                 Ok(Err(reason)) => return Err(course.fatal(Cause::Login(reason))),
@@ -333,11 +333,11 @@ impl Client {
 
     /// Tells the lane what came of the request.
     fn note(&self, lane: &Lane, turn: &Turn, answer: &Answer, course: &mut Course) {
-        course.gate = Duration::ZERO;
+        course.gate = None;
         if answer.status == 429 {
             self.shared.host.counters.throttled.fetch_add(1, Relaxed);
-            course.gate = lane.throttled(turn, answer.retry_after());
-        } else {
+            course.gate = lane.throttled(turn, answer.retry_after(), &mut self.shared.host.random());
+        } else if answer.status < 500 {
             lane.passed(turn);
         }
     }
@@ -363,9 +363,10 @@ impl Client {
             Cause::Answer(answer) => answer.retry_after(),
             _ => None,
         };
-        // After a 429 the wait is the gate's, which all of the class share; here it only counts against the patience.
-        let throttled = matches!(&cause, Cause::Answer(answer) if answer.status == 429);
-        let wait = if throttled { course.gate } else { patience::wait(course.failures, asked, &mut host.random()) };
+        // Where a 429 closed the gate, the wait is the gate's, which all of the class share; here it only counts against
+        // the patience.
+        let gate = course.gate.take();
+        let wait = gate.unwrap_or_else(|| patience::wait(course.failures, asked, &mut host.random()));
         let time = self.deadline.saturating_duration_since(Instant::now());
         if !time.is_zero() && course.borne().saturating_add(wait) > limit {
             let unknown = matches!(cause, Cause::Name(_) | Cause::Proxy(..)) && !host_known;
@@ -375,9 +376,9 @@ impl Client {
             return Err(course.exhausted(cause, true));
         }
         course.last = Some(cause);
-        if !throttled {
-            let milliseconds = wait.as_millis() as u64;
-            tracing::debug!(attempt = course.attempts, milliseconds, "waiting: {}", course.request);
+        let milliseconds = wait.as_millis() as u64;
+        tracing::debug!(attempt = course.attempts, milliseconds, "waiting: {}", course.request);
+        if gate.is_none() {
             tokio::time::sleep(wait).await;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! How a call has gone so far, and what its end is called.
 
 use super::call::{Call, Cause, Failure};
+use super::limits::Turn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,8 +17,10 @@ pub(super) struct Course {
     pub(super) first: Option<Instant>,
     /// What was spent in the lane's queue since: that the queue is long is no failure of the server.
     stood: Duration,
-    /// What the lane's gate adds before the next attempt.
-    pub(super) gate: Duration,
+    /// How long the lane's gate was closed before the first attempt: that is one.
+    shut: Duration,
+    /// How long the lane's gate is closed after the last answer, where that was a 429 which closed it.
+    pub(super) gate: Option<Duration>,
     pub(super) signed_anew: bool,
     /// Whether one of the attempts may have had its effect.
     pub(super) uncertain: bool,
@@ -33,16 +36,20 @@ impl Course {
             failures: 0,
             first: None,
             stood: Duration::ZERO,
-            gate: Duration::ZERO,
+            shut: Duration::ZERO,
+            gate: None,
             signed_anew: false,
             uncertain: false,
             last: None,
         }
     }
 
-    pub(super) fn queued(&mut self, time: Duration) {
+    /// It waited for its turn.
+    pub(super) fn waited(&mut self, turn: &Turn) {
         if self.first.is_some() {
-            self.stood += time;
+            self.stood += turn.queued;
+        } else {
+            self.shut += turn.shut;
         }
     }
 
@@ -52,7 +59,7 @@ impl Course {
 
     /// How long trouble has been borne.
     pub(super) fn borne(&self) -> Duration {
-        self.elapsed().saturating_sub(self.stood)
+        self.elapsed().saturating_sub(self.stood).saturating_add(self.shut)
     }
 
     pub(super) fn exhausted(&self, cause: Cause, by_deadline: bool) -> Failure {

@@ -88,7 +88,7 @@ async fn the_log_tells_each_attempt_and_each_wait_and_nothing_that_may_be_secret
     let line = "POST /api/2.0/thing attempt=1 status=503 milliseconds=0 bytes=2 request_id=\"id-503\"";
     assert!(lines[0].ends_with(line), "{log}");
     assert!(lines[1].contains("waiting: POST /api/2.0/thing attempt=1 milliseconds="), "{log}");
-    assert!(lines[3].contains("waiting: throttled milliseconds=1"), "{log}");
+    assert!(lines[3].contains("waiting: POST /api/2.0/thing attempt=2 milliseconds="), "{log}");
     assert!(lines[4].ends_with("POST /api/2.0/thing attempt=3 status=200 milliseconds=0 bytes=13"), "{log}");
     assert!(!log.contains("canary") && !log.contains("token-") && !log.contains("bad"), "{log}");
 }

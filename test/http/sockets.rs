@@ -341,7 +341,7 @@ async fn a_file_that_is_not_what_it_was_is_not_sent() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.bin");
     let end = send(&client(address), &upload(&path, 3, Digest::of(b"two"))).await.unwrap_err();
-    assert!(end.to_string().contains("data.bin`: No such file"), "{end}");
+    assert!(end.to_string().contains("data.bin` can no longer be read: No such file"), "{end}");
     std::fs::write(&path, "four").unwrap();
     let client = client(address);
     let end = send(&client, &upload(&path, 3, Digest::of(b"two"))).await.unwrap_err();

@@ -1,7 +1,7 @@
 //! How long is waited before the next attempt, and when no more is tried.
 
 use super::script::*;
-use databricks_deploy::http::{Answer, Cause, Client, Failure, Repeat, WireError};
+use databricks_deploy::http::{Answer, Call, Cause, Class, Client, Failure, Repeat, WireError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -12,11 +12,14 @@ const SECOND: Duration = Duration::from_secs(1);
 const SPREAD: Duration = Duration::from_millis(801);
 
 /// The time between the first answer and the second request.
-async fn pause_after(first: fn() -> Play) -> Duration {
+async fn pause_after(class: Class, first: fn() -> Play) -> Duration {
     let script = Script::new(move |request| if request == 0 { first() } else { status(200) });
-    client(&script).send(&call(Repeat::LookFirst), classify).await.unwrap();
+    client(&script).send(&Call { class, ..call(Repeat::LookFirst) }, classify).await.unwrap();
     script.times()[1]
 }
+
+/// In the one a 429 stops all calls, in the other each waits for itself.
+const CLASSES: [Class; 2] = [Class::Import, Class::Control];
 
 fn dated(code: u16, date: &str, retry: &str) -> Play {
     Play::Answer(code, vec![("date", date.to_owned()), ("retry-after", retry.to_owned())], "{}")
@@ -24,19 +27,31 @@ fn dated(code: u16, date: &str, retry: &str) -> Play {
 
 #[tokio::test(start_paused = true)]
 async fn the_server_is_asked_again_no_earlier_than_it_wants() {
-    let noon = "Sun, 22 Nov 2026 12:00:00 GMT";
     for (play, asked) in [
         ((|| with(503, "retry-after", "7")) as fn() -> Play, 7),
         (|| with(429, "retry-after", "7"), 7),
         (|| with(429, "retry-after", " 299 "), 299),
         (|| dated(503, "Sun, 22 Nov 2026 11:59:30 GMT", "Sun, 22 Nov 2026 12:00:00 GMT"), 30),
         (|| dated(429, "Sun, 22 Nov 2026 11:59:30 GMT", "Sun, 22 Nov 2026 12:00:00 GMT"), 30),
-        // Nothing said: the first step, which is one second
-        (|| status(429), 1),
-        (|| with(429, "retry-after", "soon"), 1),
     ] {
-        let pause = pause_after(play).await;
-        assert!(pause >= asked * SECOND && pause < asked * SECOND + SPREAD, "{pause:?} for {asked} s");
+        for class in CLASSES {
+            let pause = pause_after(class, play).await;
+            assert!(pause >= asked * SECOND && pause < asked * SECOND + SPREAD, "{pause:?} for {asked} s");
+        }
+    }
+    // Nothing said by a 429: all of the class wait for the first step, which is a second; who waits for himself, for a part
+    // of it.
+    for play in [
+        (|| status(429)) as fn() -> Play,
+        || with(429, "retry-after", "soon"),
+        || with(429, "retry-after", "0"),
+        || with(429, "retry-after", "-1"),
+        || with(429, "retry-after", "99999999999999999999"),
+        || dated(429, "Sun, 22 Nov 2026 12:00:00 GMT", "Sun, 22 Nov 2026 11:00:00 GMT"),
+    ] {
+        let pause = pause_after(Class::Import, play).await;
+        assert!(pause >= SECOND && pause < SECOND + SPREAD, "{pause:?}");
+        assert!(pause_after(Class::Control, play).await < SECOND);
     }
     // A date without the server's own clock beside it, or in its past, says nothing.
     for play in [
@@ -46,7 +61,9 @@ async fn the_server_is_asked_again_no_earlier_than_it_wants() {
         || with(503, "retry-after", "-1"),
         || status(503),
     ] {
-        assert!(pause_after(play).await < SECOND, "{noon}");
+        for class in CLASSES {
+            assert!(pause_after(class, play).await < SECOND);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use databricks_deploy::http::{Wire, WireError};
 use databricks_sandbox::Sandbox;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 
 /// Carries requests to a sandbox in the same process.
 pub(crate) struct InMemory {
@@ -40,11 +40,45 @@ impl Wire for InMemory {
                 .map_or("/", |path| path.as_str())
                 .parse()
                 .map_err(|error: http::uri::InvalidUri| broken(&error))?;
+            let failed = Arc::new(Mutex::new(None));
+            let body = Sent { body, failed: Arc::clone(&failed) };
             let request = http::Request::from_parts(parts, axum::body::Body::new(body));
-            let answer =
-                self.sandbox.answer(request).await.map_err(|_| WireError::Broken("connection closed".into()))?;
+            let answer = self.sandbox.answer(request).await.map_err(|_| {
+                // A request whose body breaks off is its sender's trouble, whatever the server makes of it.
+                let failed = failed.lock().expect("nobody panicked").take();
+                failed.map_or_else(|| WireError::Broken("connection closed".into()), WireError::from)
+            })?;
             Ok(answer.map(|body| reqwest::Body::wrap(Shared(Mutex::new(body)))).into())
         })
+    }
+}
+
+/// A body on its way to the sandbox, and why it broke off.
+struct Sent {
+    body: reqwest::Body,
+    failed: Arc<Mutex<Option<reqwest::Error>>>,
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = WireError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, WireError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        Poll::Ready(frame.map(|frame| {
+            frame.map_err(|error| {
+                let text = error.to_string();
+                *self.failed.lock().expect("nobody panicked") = Some(error);
+                WireError::Broken(text)
+            })
+        }))
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -85,6 +85,10 @@ fn transport(failure: &Failure) -> Problem {
         Failure::Refused(answer) => ApiError::read(answer).problem(),
         // It says itself what was asked of whom.
         Failure::Fatal { cause: Cause::Login(reason), .. } => (*reason.problem).clone(),
+        // What was going to be asked does not matter: it was not.
+        Failure::Fatal { cause: cause @ Cause::LocalFile(_), .. } => {
+            of_cause(cause, format!("{cause}; it was not sent"))
+        }
         Failure::Fatal { request, cause } => of_cause(cause, format!("`{request}`: {cause}")),
         Failure::Uncertain { request, cause } => {
             let message = format!("`{request}` was sent, but how it ended is not known: {}", last_words(cause));
@@ -128,7 +132,10 @@ fn of_cause(cause: &Cause, message: String) -> Problem {
         Cause::Timeout(_) | Cause::Broken(_) => {
             (Code::HostUnreachable, "the network or a proxy on the way gave up: run again".to_owned())
         }
-        Cause::LocalFile(_) => (Code::Unreadable, "nothing may change the files while they are deployed".to_owned()),
+        Cause::LocalFile(_) => (
+            Code::Unreadable,
+            "let nothing change the files while they are deployed, and run the step again".to_owned(),
+        ),
         Cause::Proxy(_, trouble) => (Code::ProxyFailed, proxy_hint(trouble).to_owned()),
         Cause::Login(reason) => (reason.problem.code, reason.problem.hint.clone().unwrap_or_default()),
         Cause::TooLong(_) => (Code::UnexpectedAnswer, "check `DATABRICKS_HOST`".to_owned()),

@@ -78,7 +78,7 @@ pub use entra::EntraCloud;
 pub use faults::{Canned, Fault, Moment, On, Trouble};
 pub use host::HostKind;
 pub use issuer::{Bitbucket, Flaw, StepClaims};
-pub use limits::RateLimit;
+pub use limits::{Conditions, RateLimit, Rival};
 pub use oauth::{FederatedLifetime, Policy, PolicyRefused};
 pub use permissions::PermissionLevel;
 pub use principals::{FolderRight, JobRight, Principal, PrincipalKind, TokenState};

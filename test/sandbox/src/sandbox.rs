@@ -7,7 +7,7 @@ use crate::host::HostSettings;
 use crate::ids::Ids;
 use crate::issuer::Issuers;
 use crate::jobs::Jobs;
-use crate::limits::{Bucket, RateLimit};
+use crate::limits::{Bucket, Conditions, RateLimit};
 use crate::oauth::{FederatedLifetime, OAuth};
 use crate::permissions::{Grantee, PermissionLevel, Permissions};
 use crate::principals::{Principal, PrincipalKind, Principals, TokenState};
@@ -260,9 +260,14 @@ impl Sandbox {
 
     /// Limits the rate of some requests from now on.
     pub fn rate_limit(&self, limit: RateLimit) {
+        self.rate_limit_under(limit, Conditions::default());
+    }
+
+    /// The same where the limit changes, or somebody else uses it up.
+    pub fn rate_limit_under(&self, limit: RateLimit, conditions: Conditions) {
         let mut state = self.state();
         let now = state.clock.now();
-        state.buckets.push(Bucket::new(limit, now));
+        state.buckets.push(Bucket::new(limit, conditions, now));
     }
 
     /// Every request so far, in the order of arrival.

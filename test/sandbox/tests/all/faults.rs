@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use axum::body::Body;
-use databricks_sandbox::{Canned, Dropped, Fault, Moment, On, RateLimit, Trouble};
+use databricks_sandbox::{Canned, Conditions, Dropped, Fault, Moment, On, RateLimit, Rival, Trouble};
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::json;
@@ -168,4 +168,48 @@ async fn rate_limits_are_token_buckets() {
     let refused = other.get(ME).await;
     assert_eq!((refused.status, refused.header("retry-after")), (429, ""));
     assert!(!other.sandbox.requests()[1].fault);
+}
+
+/// How many requests pass at once.
+async fn passing(client: &Client) -> u32 {
+    let mut passed = 0;
+    while client.get(ME).await.status == 200 {
+        passed += 1;
+    }
+    passed
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_changes_when_it_is_told_to() {
+    let client = Client::new();
+    let limit = RateLimit { on: On::any(), burst: 10, per_second: 4.0, retry_after: false };
+    let changes = vec![(Duration::from_secs(10), 1.0), (Duration::from_secs(20), 2.0)];
+    client.sandbox.rate_limit_under(limit, Conditions { changes, rival: None });
+    // The time counts from the first request.
+    tokio::time::advance(Duration::from_secs(100)).await;
+    for (at, after, pass) in [(0, 0, 10), (1, 1, 4), (9, 8, 10), (11, 2, 4 + 1), (14, 3, 3), (21, 7, 6 + 2), (22, 1, 2)]
+    {
+        tokio::time::advance(Duration::from_secs(after)).await;
+        assert_eq!(passing(&client).await, pass, "after {at} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_else_takes_his_part_of_a_limit() {
+    let client = Client::new();
+    let limit = RateLimit { on: On::any(), burst: 10, per_second: 2.0, retry_after: false };
+    let rival = Some(Rival { requests: 5, every: Duration::from_secs(2) });
+    client.sandbox.rate_limit_under(limit, Conditions { changes: Vec::new(), rival });
+    // From the second second on he takes all there is, which is less than he wants, and leaves nothing owing.
+    for (at, after, pass) in [(0, 0, 10), (1, 1, 2), (3, 2, 2), (7, 4, 2)] {
+        tokio::time::advance(Duration::from_secs(after)).await;
+        assert_eq!(passing(&client).await, pass, "after {at} s");
+    }
+    // Where nobody else comes, more gathers than he wants.
+    let limit = RateLimit { on: On::any(), burst: 10, per_second: 8.0, retry_after: false };
+    let client = Client::new();
+    client.sandbox.rate_limit_under(limit, Conditions { changes: Vec::new(), rival });
+    assert_eq!(passing(&client).await, 10);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(passing(&client).await, 10 - 5);
 }
