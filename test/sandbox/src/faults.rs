@@ -165,7 +165,7 @@ impl Fault {
 }
 
 /// The faults that are armed, and how far each has counted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
     armed: Vec<(Fault, u64)>,
 }

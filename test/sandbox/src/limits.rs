@@ -20,7 +20,7 @@ pub struct RateLimit {
 }
 
 /// A limit, and what is left in its bucket.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bucket {
     limit: RateLimit,
     level: f64,
