@@ -4,7 +4,7 @@
 
 use super::{ApiError, Details, Shape};
 use crate::http::Answer;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ pub fn parse_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, ApiError> {
         return Err(error(answer));
     }
     serde_json::from_slice(&answer.body).map_err(|reason| {
+        if reason.is_eof() {
+            return error(answer);
+        }
         let message = format!("the answer is not the JSON that was expected ({})", clean(&reason.to_string()));
         new(answer, Shape::Success, None, message)
     })
@@ -31,7 +34,7 @@ pub fn parse_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, ApiError> {
 /// A successful answer whose content does not matter: `{}`, `null` or nothing (the SDKs accept all three). Pages and
 /// redirects are errors.
 pub fn parse_done(answer: &Answer) -> Result<(), ApiError> {
-    let fine = is_success(answer) && (is_blank(&answer.body) || looks_like_json(&answer.body));
+    let fine = is_success(answer) && (is_blank(&answer.body) || is_json(&answer.body));
     if fine { Ok(()) } else { Err(error(answer)) }
 }
 
@@ -41,6 +44,11 @@ fn is_success(answer: &Answer) -> bool {
 
 pub(super) fn is_blank(body: &[u8]) -> bool {
     body.trim_ascii().is_empty()
+}
+
+/// Whether the body is JSON to its end.
+pub(super) fn is_json(body: &[u8]) -> bool {
+    looks_like_json(body) && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// Whether the body starts as JSON does: enough to tell an API from a login page.
@@ -196,7 +204,9 @@ fn success(answer: &Answer) -> ApiError {
         return new(answer, Shape::Success, None, "the answer is empty".to_owned());
     }
     if looks_like_json(&answer.body) {
-        return new(answer, Shape::Success, None, "the answer is not the JSON that was expected".to_owned());
+        let cut = matches!(serde_json::from_slice::<IgnoredAny>(&answer.body), Err(error) if error.is_eof());
+        let what = if cut { "the answer ends in the middle" } else { "the answer is not the JSON that was expected" };
+        return new(answer, Shape::Success, None, what.to_owned());
     }
     let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(LONGEST_PAGE)]);
     let message = match element(&text, "title") {
