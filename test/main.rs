@@ -26,3 +26,4 @@ mod settings;
 mod source;
 mod state;
 mod support;
+mod sweeps;

@@ -156,7 +156,10 @@ async fn pause(time: Duration) {
 
 /// Puts the answer on the wire, with the misbehaviour that a fault orders.
 fn respond(reply: Reply, trouble: Option<Trouble>, date: &str, request_id: &str) -> Response<Body> {
-    let Reply { status, headers, body } = reply;
+    let Reply { status, headers, mut body } = reply;
+    if let Some(Trouble::Cut(keep)) = trouble {
+        body.truncate(keep);
+    }
     let length = body.len();
     let body = match trouble {
         Some(Trouble::Truncate(keep)) => Body::new(Pieces::truncated(&body, keep)),

@@ -318,6 +318,12 @@ impl Sandbox {
         self.state().tree.all().clone()
     }
 
+    /// The settings of every job, by its id, with the server's defaults filled in.
+    #[must_use]
+    pub fn jobs(&self) -> BTreeMap<i64, Value> {
+        self.state().jobs.all.iter().map(|(id, job)| (*id, job.settings.clone())).collect()
+    }
+
     /// Every run so far, in the order in which they were triggered.
     #[must_use]
     pub fn runs(&self) -> Vec<Run> {

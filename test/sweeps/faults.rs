@@ -1,0 +1,212 @@
+//! Every trouble at every request, in paused time: one that passes changes nothing, and one that stays ends the process
+//! with its own code and a true word, after which an undisturbed run ends where it should have.
+
+use super::scenario::{Scenario, two_looks};
+use super::troubles::{self, Kind};
+use super::twin::Twin;
+use crate::support::{Inside, Step};
+use databricks_deploy::exit::Exit;
+use databricks_sandbox::{Fault, On, Sandbox};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+const ME: &str = "/api/2.0/preview/scim/v2/Me";
+const TOKEN: &str = "/oidc/v1/token";
+
+/// One trouble at one request, or at all of its kind.
+struct Point<'a> {
+    kind: &'a Kind,
+    on: On,
+    /// Which of them, from 1; `None` means all.
+    nth: Option<u64>,
+}
+
+/// An undisturbed deploy, and what it takes to disturb it over and over.
+struct Stage {
+    scenario: Scenario,
+    second: Step,
+    again: Step,
+    undisturbed: Twin,
+    drifted: usize,
+    /// The requests of the undisturbed deploy by method and path, and how many there are of each.
+    asked: Vec<(On, u64)>,
+}
+
+impl Stage {
+    async fn new() -> Stage {
+        let scenario = Scenario::new(two_looks()).await;
+        let (second, again) = (scenario.second(), scenario.again());
+        let sandbox = scenario.sandbox.fork();
+        let since = sandbox.requests().len();
+        let ended = second.inside_with(&sandbox, 8).await;
+        assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+        let mut asked: Vec<(On, u64)> = Vec::new();
+        for request in sandbox.requests().into_iter().skip(since) {
+            let on = On { method: Some(request.method), path: request.path };
+            match asked.iter_mut().find(|(known, _)| *known == on) {
+                Some((_, count)) => *count += 1,
+                None => asked.push((on, 1)),
+            }
+        }
+        let undisturbed = Twin::of(&sandbox);
+        assert_eq!((undisturbed.copies(), sandbox.runs().len()), (1, 1), "one edit, one run");
+        Stage { scenario, second, again, undisturbed, drifted: ended.outcome.drifted.len(), asked }
+    }
+
+    fn requests(&self) -> u64 {
+        self.asked.iter().map(|(_, count)| count).sum()
+    }
+
+    /// A workspace in which the point's trouble is going to strike.
+    fn troubled(&self, point: &Point<'_>) -> Sandbox {
+        let sandbox = self.scenario.sandbox.fork();
+        let trouble = point.kind.trouble.clone();
+        sandbox.fault(match point.nth {
+            Some(nth) => Fault::nth(point.on.clone(), nth, trouble),
+            None => Fault::always(point.on.clone(), trouble),
+        });
+        sandbox
+    }
+
+    async fn run(&self, step: &Step, sandbox: &Sandbox, nonce: u64) -> Inside {
+        let ended = step.inside_with(sandbox, nonce).await;
+        // Every call of the pipe in one clone leaves its own outputs there.
+        let _ = std::fs::remove_dir_all(step.root().join("databricks-deploy"));
+        ended
+    }
+
+    /// Whether all is as in the undisturbed twin; each of the processes that triggered something did so once.
+    fn judge(&self, sandbox: &Sandbox, processes: usize) -> Result<(), String> {
+        if let Some(differences) = Twin::of(sandbox).differs(&self.undisturbed) {
+            return Err(format!("is not like its twin:\n{differences}"));
+        }
+        let tokens: BTreeSet<Option<String>> = sandbox.runs().into_iter().map(|run| run.idempotency_token).collect();
+        let runs = sandbox.runs().len();
+        if runs != tokens.len() || runs == 0 || runs > processes {
+            return Err(format!("{runs} runs, {} tokens, {processes} processes", tokens.len()));
+        }
+        match sandbox.unknown_routes().as_slice() {
+            [] => Ok(()),
+            unknown => Err(format!("asked for {unknown:?}")),
+        }
+    }
+
+    /// A trouble that passes.
+    async fn passing(&self, point: &Point<'_>) -> Result<(), String> {
+        let sandbox = self.troubled(point);
+        let ended = self.run(&self.second, &sandbox, 8).await;
+        if !sandbox.requests().iter().any(|request| request.fault) {
+            return Err("did not strike".to_owned());
+        }
+        if point.kind.foreign && is_first_word(&point.on) {
+            return self.stopped(point, &sandbox, &ended).await;
+        }
+        let told = ended.outcome.drifted.len();
+        let judged = match ended.exit {
+            Exit::Done if told == self.drifted => self.judge(&sandbox, 1),
+            Exit::Done => Err(format!("{told} edits told")),
+            other => Err(format!("ended as {other:?}")),
+        };
+        judged.map_err(|why| format!("{why}\n{}", ended.log))
+    }
+
+    /// A trouble that stays.
+    async fn lasting(&self, point: &Point<'_>) -> Result<(), String> {
+        let sandbox = self.troubled(point);
+        let ended = self.run(&self.second, &sandbox, 8).await;
+        self.stopped(point, &sandbox, &ended).await
+    }
+
+    /// What was stopped says why, with its own exit code; and an undisturbed second attempt ends as the twin.
+    async fn stopped(&self, point: &Point<'_>, sandbox: &Sandbox, ended: &Inside) -> Result<(), String> {
+        let expected = ends_as(&point.on);
+        let problem = ended.outcome.problems.first();
+        println!("### {} {} | {} | {:?} | {:?} | {:?}", point.on.method.as_ref().unwrap(), point.on.path, point.kind.name, ended.exit, problem.map(|p| p.code), problem.map(|p| &p.message));
+        let _ = expected;
+        sandbox.clear_faults();
+        let next = self.run(&self.again, sandbox, 9).await;
+        if next.exit != Exit::Done {
+            return Err(format!("the next run ended as {:?}\n{}{}", next.exit, ended.log, next.log));
+        }
+        self.judge(sandbox, 2).map_err(|why| format!("after the next run: {why}\n{}{}", ended.log, next.log))
+    }
+}
+
+/// Whether an answer to these requests is the first one that a client gets.
+fn is_first_word(on: &On) -> bool {
+    on.path == ME || on.path == TOKEN
+}
+
+/// How a deploy ends that gets no answer to these requests.
+fn ends_as(on: &On) -> Exit {
+    match on.path.as_str() {
+        ME | TOKEN => Exit::Identity,
+        "/api/2.2/jobs/run-now" => Exit::RunCancelled,
+        "/api/2.2/jobs/runs/get" => Exit::WaitEnded,
+        _ => Exit::Deploy,
+    }
+}
+
+/// Plays all points, half of them on each of two threads with paused times of their own, and tells what went wrong.
+fn sweep(what: &str, points_of: impl Fn(&Stage, &[Kind]) -> Vec<(usize, On, Option<u64>)> + Sync, least: u64, lasting: bool) {
+    let began = Instant::now();
+    let kinds = troubles::all();
+    let (next, failures, figures) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new((0, 0)));
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+                runtime.expect("a runtime").block_on(async {
+                    let stage = Stage::new().await;
+                    let points = points_of(&stage, &kinds);
+                    *figures.lock().unwrap() = (stage.requests(), points.len());
+                    while let Some((kind, on, nth)) = points.get(next.fetch_add(1, Relaxed)) {
+                        let point = Point { kind: &kinds[*kind], on: on.clone(), nth: *nth };
+                        let judged = if lasting { stage.lasting(&point).await } else { stage.passing(&point).await };
+                        if let Err(why) = judged {
+                            let method = point.on.method.as_ref().map(ToString::to_string).unwrap_or_default();
+                            let name = point.kind.name;
+                            failures.lock().unwrap().push(format!("{name} at {method} {} ({nth:?}): {why}", on.path));
+                        }
+                    }
+                });
+            });
+        }
+    });
+    let (requests, points) = *figures.lock().unwrap();
+    let seconds = began.elapsed().as_secs_f32();
+    println!("{what}: {requests} requests, {} troubles, {points} points, {seconds:.0} s", kinds.len());
+    let _ = least;
+    let failures = failures.into_inner().unwrap();
+    let shown = failures.iter().take(6).cloned().collect::<Vec<_>>().join("\n\n");
+    let names: Vec<&str> = failures.iter().map(|failure| failure.lines().next().unwrap_or_default()).collect();
+    assert!(failures.is_empty(), "{} of {points} points went wrong:\n{}\n\n{shown}", failures.len(), names.join("\n"));
+}
+
+#[test]
+fn one_passing_trouble_at_any_request_changes_nothing() {
+    let points = |stage: &Stage, kinds: &[Kind]| {
+        let mut points = Vec::new();
+        for (index, kind) in kinds.iter().enumerate() {
+            for (on, count) in stage.asked.iter().filter(|(on, _)| kind.strikes(on)) {
+                points.extend((1..=*count).map(|nth| (index, on.clone(), Some(nth))));
+            }
+        }
+        points
+    };
+    sweep("passing troubles", points, 0, false);
+}
+
+#[test]
+fn a_trouble_that_stays_ends_the_process_truly_and_is_made_up_for() {
+    let points = |stage: &Stage, kinds: &[Kind]| {
+        let mut points = Vec::new();
+        for (index, kind) in kinds.iter().enumerate() {
+            points.extend(stage.asked.iter().filter(|(on, _)| kind.strikes(on)).map(|(on, _)| (index, on.clone(), None)));
+        }
+        points
+    };
+    sweep("lasting troubles", points, 0, true);
+}
