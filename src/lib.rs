@@ -28,6 +28,7 @@ mod unwind;
 
 use databricks::Workspace;
 use databricks::identity::Me;
+use deploy::lock::{Keeper, QUICK_RELEASE, RELEASE};
 use event::{Emit, Event};
 use exit::Exit;
 use identity::Identity;
@@ -101,7 +102,7 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
         Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
         Ok((settings, (workspace, identity))) => {
             journalist.write_outputs_to(&settings.output_dir, &ports.redactor);
-            let in_flight = InFlight::default();
+            let (in_flight, keeper) = (InFlight::default(), Keeper::default());
             let step = Step {
                 deadline: began + settings.timeout,
                 here: &environment.working_directory,
@@ -114,6 +115,7 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
                 events: &journalist,
                 nonce: ports.nonce,
                 in_flight: &in_flight,
+                keeper: &keeper,
             };
             let walked = tokio::select! {
                 // A walk that ends in the very moment of the signal has ended.
@@ -122,9 +124,12 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
                 () = shutdown => {
                     runs::shutdown(&workspace, &in_flight, &journalist.outcome(), &journalist).await;
                     let problem = Problem::new(Code::Interrupted, "the process was told to stop by a signal");
+                    keeper.release(QUICK_RELEASE, &journalist).await;
                     Err(Stop::because(Exit::Interrupted, problem))
                 }
             };
+            // A deploy has released its lock; one that was broken off has not.
+            keeper.release(RELEASE, &journalist).await;
             (walked, workspace.stats())
         }
     };
@@ -154,6 +159,7 @@ struct Step<'a> {
     events: &'a dyn Emit,
     nonce: u64,
     in_flight: &'a InFlight,
+    keeper: &'a Keeper,
 }
 
 /// The fixed workflow. A stage without work says nothing.
