@@ -42,6 +42,8 @@ struct Shared {
     fence: Fence,
     /// Why it is lost, where somebody took it.
     taken: Mutex<Option<Problem>>,
+    /// Why it was not renewed last time.
+    trouble: Mutex<Option<String>>,
     lost: Notify,
     ending: Notify,
 }
@@ -58,6 +60,7 @@ impl Held {
             lock: claim.lock(),
             fence: fence.clone(),
             taken: Mutex::default(),
+            trouble: Mutex::default(),
             lost: Notify::new(),
             ending: Notify::new(),
         });
@@ -154,8 +157,11 @@ impl Shared {
     }
 
     fn ended(&self) -> Stop {
-        let message = "the target's lock could not be renewed in time, and may be another build's by now";
-        Stop::because(Exit::Conflict, lost(self, message.to_owned()))
+        let mut message = "the target's lock could not be renewed in time, and may be another build's by now".to_owned();
+        if let Some(trouble) = &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
+            message = format!("{message}: {trouble}");
+        }
+        Stop::because(Exit::Conflict, lost(self, message))
     }
 
     async fn write(&self, workspace: &Workspace, over_itself: bool) -> Result<Put, Error> {
@@ -199,7 +205,11 @@ async fn renew(shared: Arc<Shared>) {
             () = shared.ending.notified() => return,
             () = sleep(pause) => {}
         }
-        match renew_once(&shared, &workspace).await {
+        // It ends in time to tell what stopped it.
+        let renewed = renew_once(&shared, &workspace.until(Instant::now() + RENEWAL)).await;
+        let trouble = renewed.as_ref().err().map(|error| error.problem().message);
+        *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        match renewed {
             Ok(None) => pause = RENEWAL,
             Ok(Some(message)) => return shared.lose(lost(&shared, message)),
             Err(_) if shared.fence.is_closed() => return,
