@@ -33,7 +33,7 @@ impl Workspace {
         Workspace { client: self.client.until(deadline) }
     }
 
-    /// The same workspace, which is sent nothing once `fence` is closed.
+    /// The same workspace, which is sent nothing while `fence` is closed.
     #[must_use]
     pub fn within(&self, fence: Fence) -> Workspace {
         Workspace { client: self.client.within(fence) }
@@ -42,6 +42,11 @@ impl Workspace {
     /// What time it is at the workspace; see [`Client::server_time`].
     pub fn time(&self) -> Option<SystemTime> {
         self.client.server_time()
+    }
+
+    /// How long passing troubles of one request are borne.
+    pub fn patience(&self) -> Duration {
+        self.client.patience()
     }
 
     /// What was sent so far.

@@ -1,6 +1,7 @@
 //! Brings a plan into the workspace, phase by phase.
 
 mod backup;
+mod create;
 pub mod lock;
 mod parallel;
 pub mod permissions;
@@ -19,7 +20,7 @@ use crate::state::{DeployedBy, RelativePath};
 use crate::stop::Stop;
 use crate::target::{Observed, Target};
 use bytes::Bytes;
-use lock::Keeper;
+use lock::{Held, Keeper};
 use parallel::in_parallel;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -34,10 +35,10 @@ pub struct Work<'a> {
     pub observed: &'a Observed,
     /// What to do.
     pub plan: &'a Plan,
-    /// Keeps the lock under which it is done.
+    /// The lock under which it is done; `None` where there is nothing to do.
+    pub held: Option<&'a Held>,
+    /// Who releases it.
     pub keeper: &'a Keeper,
-    /// The generation of that lock.
-    pub generation: u64,
     /// Who does it, for the state.
     pub by: DeployedBy,
     /// Where copies of edited objects go.

@@ -1,5 +1,6 @@
 //! Our records in the target: written when all has arrived, removed with what they are about.
 
+use super::lock::Held;
 use super::{Work, lock, parallel};
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::{Format, Listing};
@@ -29,7 +30,7 @@ pub(super) async fn begin(work: &Work<'_>) -> Result<(), Stop> {
 pub(super) async fn write(work: &Work<'_>, files: BTreeMap<RelativePath, FileRecord>) -> Result<(), Stop> {
     let (plan, target) = (work.plan, &work.target);
     let before = work.observed.state.clone().unwrap_or_else(|| State::new(target.owner.clone()));
-    let state = before.succeeded_by(work.by.clone(), files, work.generation);
+    let state = before.succeeded_by(work.by.clone(), files, work.held.map(Held::generation).unwrap_or_default());
     let file = target.state_file().to_string();
     let refused = |error: Error| parallel::stop(vec![(file.clone(), error)], 0);
     let json = Bytes::from(state.to_json());

@@ -170,7 +170,8 @@ impl Client {
         Client { longest_answer: longest_answer.min(LONGEST_ANSWER), ..self.clone() }
     }
 
-    /// The same client, which sends nothing once `fence` is closed: [`Cause::Fenced`].
+    /// The same client, which sends nothing while `fence` is closed, and waits for it with a call's patience:
+    /// [`Cause::Fenced`].
     #[must_use]
     pub fn within(&self, fence: Fence) -> Client {
         Client { fence: Some(fence), ..self.clone() }
@@ -181,6 +182,11 @@ impl Client {
     pub fn server_time(&self) -> Option<SystemTime> {
         let (date, at) = (*self.shared.host.clock())?;
         Some(date + at.elapsed())
+    }
+
+    /// How long passing troubles of one call are borne.
+    pub fn patience(&self) -> Duration {
+        self.shared.host.options.patience
     }
 
     /// What was sent so far, by all clones.
@@ -206,6 +212,19 @@ impl Client {
         loop {
             let patience = course.patience.saturating_sub(course.borne());
             let time = self.deadline.saturating_duration_since(Instant::now());
+            if let Some(fence) = &self.fence {
+                // Before it stands in the lane: whoever sees to the fence may need a place there.
+                let until = self.deadline.min(Instant::now() + patience);
+                match timeout_at(until, fence.open()).await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(course.fatal(Cause::Fenced)),
+                    Err(_) if time <= patience => return Err(course.out_of_time()),
+                    Err(_) => {
+                        let cause = course.last.take().unwrap_or(Cause::Fenced);
+                        return Err(course.exhausted(cause, false));
+                    }
+                }
+            }
             let turn = lane.turn(memory, patience.min(time), &host.random);
             let turn = match timeout_at(self.deadline, turn).await {
                 Ok(Err(pause)) => return Err(course.exhausted(Cause::Throttled(pause), time <= patience)),
@@ -219,8 +238,8 @@ impl Client {
                 Ok(Ok(credentials)) => credentials,
             };
 
-            if self.fence.as_ref().is_some_and(Fence::is_closed) {
-                return Err(course.fatal(Cause::Fenced));
+            if self.fence.as_ref().is_some_and(|fence| !fence.is_open()) {
+                continue;
             }
             let (cause, had_effect) = match self.attempt(call, credentials.clone(), &mut course).await {
                 Err(cause) => {

@@ -2,7 +2,7 @@
 
 use super::local;
 use crate::Step;
-use crate::deploy::lock::{Claim, RELEASE, Taken};
+use crate::deploy::lock::{Claim, Held, RELEASE, Taken};
 use crate::deploy::{self, Copies, Work};
 use crate::event::{DriftTold, Event, PlanTold};
 use crate::exit::Exit;
@@ -36,7 +36,7 @@ pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&Loc
     // No work, no lock. But whoever holds it may be about to change what looks as it should be.
     let alone = seen.observed.holder.is_none();
     if alone && (!seen.has_work() || stage.obstacle(&seen).is_err()) {
-        return stage.finish(&seen, 0).await;
+        return stage.finish(&seen, None).await;
     }
     let claim = Claim {
         target,
@@ -109,7 +109,7 @@ impl Stage<'_> {
             self.overtaken(&first.observed, &now.observed)?;
             now
         };
-        stage.finish(&seen, taken.held.generation()).await
+        stage.finish(&seen, Some(&taken.held)).await
     }
 
     /// A newer build's work is not undone by an older one that had to wait for it.
@@ -150,8 +150,8 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Carries the plan out, under the lock of `generation` where it changes anything.
-    async fn finish(&self, seen: &Seen, generation: u64) -> Result<(), Stop> {
+    /// Carries the plan out, under a lock where it changes anything.
+    async fn finish(&self, seen: &Seen, held: Option<&Held>) -> Result<(), Stop> {
         let Stage { step, target, intent, .. } = *self;
         let Seen { observed, plan, .. } = seen;
         self.announce(seen)?;
@@ -172,8 +172,8 @@ impl Stage<'_> {
             target,
             observed,
             plan,
+            held,
             keeper: step.keeper,
-            generation,
             by: by(step),
             copies: Copies {
                 build: build(step),

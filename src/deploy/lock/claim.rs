@@ -3,7 +3,6 @@
 use super::held::{Held, remove};
 use super::{Keeper, MARGIN};
 use crate::databricks::error::{Error, Meaning};
-use crate::databricks::objects::Put;
 use crate::deploy::parallel;
 use crate::event::Event;
 use crate::exit::Exit;
@@ -21,9 +20,6 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// How often the log says that we still wait.
 const HEARTBEAT: Duration = Duration::from_secs(60);
-
-/// How often the creation of a lock may end without an answer in a row.
-const MOST_UNCERTAIN: u32 = 3;
 
 /// Who wants the lock, and until when.
 pub struct Claim<'a> {
@@ -104,19 +100,17 @@ impl Claim<'_> {
 
     /// Creates the next generation; `None` where another one was quicker.
     async fn create(&self, records: &Records, observed: &Observed) -> Result<Option<(Arc<Held>, Records)>, Stop> {
-        let target = &self.target;
         let serial = observed.state.as_ref().map(|state| state.serial).unwrap_or_default();
         // Also beyond every generation that has written the state: what a process that was passed over writes late is
         // lower than whoever holds the lock then.
         let generation = records.highest().unwrap_or_default().max(serial).saturating_add(1);
-        let file = target.lock_file(generation).to_string();
         if !records.folder {
             self.make_folder().await?;
         }
         let held = Arc::new(Held::new(self, generation));
         // Whatever breaks this off now, what may have been created is looked for and taken away.
         self.keeper.keep(&held);
-        let created = match self.put(&held, &file).await {
+        let created = match self.put(&held).await {
             Ok(true) => self.settle(&held, records).await,
             Ok(false) => Ok(None),
             Err(stop) => Err(stop),
@@ -128,59 +122,34 @@ impl Claim<'_> {
     }
 
     /// Creates the lock; `false` where another one was quicker.
-    async fn put(&self, held: &Held, file: &str) -> Result<bool, Stop> {
-        let target = &self.target;
-        let mut uncertain = 0;
-        loop {
-            let put = held.write(false).await;
-            let look = match put {
-                Ok(Put::Written) => return Ok(true),
-                // An answer that said "busy" may have been of an attempt that had its effect.
-                Ok(Put::Exists) => true,
-                Err(error) if error.is_uncertain() && uncertain < MOST_UNCERTAIN => {
-                    uncertain += 1;
-                    true
-                }
-                Err(error) if error.meaning() == Some(Meaning::ParentMissing) && uncertain < MOST_UNCERTAIN => {
-                    uncertain += 1;
-                    self.make_folder().await?;
-                    false
-                }
-                Err(error) => return Err(refused(&error, file)),
-            };
-            if look {
-                match held.is_there(target.workspace).await {
-                    Ok(Some(true)) => return Ok(true),
-                    // It was not created, and nothing of this name is in the way of another attempt.
-                    Ok(None) if uncertain > 0 => {}
-                    Ok(_) => return Ok(false),
-                    Err(error) => return Err(refused(&error, file)),
-                }
+    async fn put(&self, held: &Held) -> Result<bool, Stop> {
+        match held.create().await {
+            // Somebody has destroyed what was deployed, and the folder with it.
+            Err(error) if error.meaning() == Some(Meaning::ParentMissing) => {
+                self.make_folder().await?;
+                held.create().await.map_err(|error| refused(&error, held))
             }
+            created => created.map_err(|error| refused(&error, held)),
         }
     }
 
     /// Sees whether the generation that was created holds, and takes those away that it passed over.
     async fn settle(&self, held: &Arc<Held>, basis: &Records) -> Result<Option<(Arc<Held>, Records)>, Stop> {
         let (target, generation) = (&self.target, held.generation());
-        let file = target.lock_file(generation);
-        let failed = |error: Error| refused(&error, file.as_str());
-        // The workspace kept us waiting: what was written then says too little of the lease.
-        if held.is_late() {
-            held.write(true).await.map_err(failed)?;
-        }
+        let failed = |error: Error| refused(&error, held);
+        held.refresh().await.map_err(failed)?;
         let there = target.records().await?;
         // One that was not there when we decided to pass over the highest may hold too: both step back.
         let unjudged = there.locks.difference(&basis.locks).any(|one| *one != generation);
         if unjudged || !there.locks.contains(&generation) {
             tracing::debug!("lock {generation} does not hold: of {:?} some came meanwhile", there.locks);
-            remove(target.workspace, &file).await.map_err(failed)?;
+            remove(target.workspace, &held.file()).await.map_err(failed)?;
             return Ok(None);
         }
         held.keep_renewing();
         for passed in there.locks.range(..generation) {
             let file = target.lock_file(*passed);
-            remove(held.workspace(), &file).await.map_err(|error| refused(&error, file.as_str()))?;
+            remove(held.workspace(), &file).await.map_err(failed)?;
         }
         Ok(Some((Arc::clone(held), there)))
     }
@@ -289,6 +258,6 @@ fn link_of(holder: &Holder) -> Option<String> {
     holder.lock.as_ref().ok().and_then(|lock| lock.held_by.page())
 }
 
-fn refused(error: &Error, at: &str) -> Stop {
-    parallel::stop(vec![(at.to_owned(), error.clone())], 0)
+fn refused(error: &Error, held: &Held) -> Stop {
+    parallel::stop(vec![(held.file().to_string(), error.clone())], 0)
 }

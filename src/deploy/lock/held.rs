@@ -5,14 +5,15 @@ use super::claim::Claim;
 use crate::databricks::Workspace;
 use crate::databricks::error::Error;
 use crate::databricks::objects::{Export, Exported, Format, Put};
-use crate::event::{Emit, Event};
+use crate::deploy::create::{Created, create};
 use crate::exit::Exit;
 use crate::http::Fence;
 use crate::problem::{Code, Problem};
 use crate::settings::WorkspacePath;
 use crate::state::{LEASE, Lock};
 use crate::stop::Stop;
-use crate::target::list_records;
+use crate::target::{Records, list_records};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -28,7 +29,7 @@ const RENEW_AGAIN: Duration = Duration::from_secs(3);
 /// A lock that is ours.
 pub struct Held {
     shared: Arc<Shared>,
-    /// Sends nothing once the lock may be somebody else's.
+    /// Sends nothing while the lock may be somebody else's.
     fenced: Workspace,
     renewal: Mutex<Option<JoinHandle<()>>>,
 }
@@ -36,15 +37,11 @@ pub struct Held {
 struct Shared {
     workspace: Workspace,
     folder: WorkspacePath,
-    file: WorkspacePath,
-    generation: u64,
+    generation: AtomicU64,
     lock: Lock,
     fence: Fence,
-    /// Why it is lost, where somebody took it.
-    taken: Mutex<Option<Problem>>,
-    /// Why it was not renewed last time.
-    trouble: Mutex<Option<String>>,
-    lost: Notify,
+    /// Why it is lost.
+    lost: Mutex<Option<Problem>>,
     ending: Notify,
 }
 
@@ -55,31 +52,26 @@ impl Held {
         let shared = Arc::new(Shared {
             workspace: target.workspace.clone(),
             folder: target.records_folder(),
-            file: target.lock_file(generation),
-            generation,
+            generation: AtomicU64::new(generation),
             lock: claim.lock(),
             fence: fence.clone(),
-            taken: Mutex::default(),
-            trouble: Mutex::default(),
-            lost: Notify::new(),
+            lost: Mutex::default(),
             ending: Notify::new(),
         });
         Held { shared, fenced: target.workspace.within(fence), renewal: Mutex::default() }
     }
 
-    /// Writes the lock with a lease that begins now: over itself, or only where nothing is.
-    pub(super) async fn write(&self, over_itself: bool) -> Result<Put, Error> {
-        self.shared.write(&self.shared.workspace, over_itself).await
+    /// Creates it; `false` where another one was quicker.
+    pub(super) async fn create(&self) -> Result<bool, Error> {
+        self.shared.create(self.generation()).await
     }
 
-    /// Whether what lies in the place of the lock is ours; `None` where nothing does.
-    pub(super) async fn is_there(&self, workspace: &Workspace) -> Result<Option<bool>, Error> {
-        self.shared.is_there(workspace).await
-    }
-
-    /// Whether it should have been renewed by now.
-    pub(super) fn is_late(&self) -> bool {
-        self.shared.fence.left() < LEASE - MARGIN - RENEWAL
+    /// Renews it, if the workspace kept us waiting for so long that its lease says too little.
+    pub(super) async fn refresh(&self) -> Result<(), Error> {
+        if self.shared.fence.left() < LEASE - MARGIN - RENEWAL {
+            self.shared.write(&self.shared.workspace, self.generation(), true).await?;
+        }
+        Ok(())
     }
 
     /// Renews it from now on.
@@ -87,52 +79,49 @@ impl Held {
         *self.slot() = Some(tokio::spawn(renew(Arc::clone(&self.shared))));
     }
 
-    /// The workspace for whoever works under the lock: it is sent nothing once the lock may be somebody else's.
+    /// The workspace for whoever works under the lock: it is sent nothing while the lock may be somebody else's.
     pub fn workspace(&self) -> &Workspace {
         &self.fenced
     }
 
     /// The generation: higher than that of everybody who held the lock before.
     pub fn generation(&self) -> u64 {
-        self.shared.generation
+        self.shared.generation.load(Relaxed)
     }
 
-    /// Ends when the lock is lost.
+    /// Ends when the lock is lost for good.
     pub async fn lost(&self) -> Stop {
-        tokio::select! {
-            () = self.shared.fence.closed() => {}
-            () = self.shared.lost.notified() => {}
-        }
-        self.why_lost().unwrap_or_else(|| self.shared.ended())
+        self.shared.fence.fallen().await;
+        self.why_lost().unwrap_or_else(|| Stop::bug("a lock was lost for no reason"))
     }
 
     /// Why the lock is lost, if it is.
     pub fn why_lost(&self) -> Option<Stop> {
-        let taken = self.shared.taken().clone();
-        match taken {
-            Some(problem) => Some(Stop::because(Exit::Conflict, problem)),
-            None if self.shared.fence.is_closed() => Some(self.shared.ended()),
-            None => None,
-        }
+        self.shared.lost().clone().map(|problem| Stop::because(Exit::Conflict, problem))
     }
 
     /// Gives the lock back, within `budget`.
-    async fn release(&self, budget: Duration) -> Result<(), Error> {
+    pub(super) async fn release(&self, budget: Duration) -> Result<(), Error> {
         let until = Instant::now() + budget;
         self.shared.ending.notify_one();
         let renewal = self.slot().take();
-        let certain = renewal.is_some() && self.why_lost().is_none();
+        let certain = renewal.is_some() && self.shared.fence.is_open();
         if let Some(mut renewal) = renewal {
             // A renewal that is under way would make the lock anew that is being deleted.
             if timeout(budget / 2, &mut renewal).await.is_err() {
                 renewal.abort();
             }
         }
-        let workspace = self.shared.workspace.until(until);
-        if !certain && self.shared.is_there(&workspace).await? != Some(true) {
+        let (workspace, generation) = (self.shared.workspace.until(until), self.generation());
+        if !certain && !self.shared.is_ours(&workspace, generation).await? {
             return Ok(());
         }
-        remove(&workspace, &self.shared.file).await
+        remove(&workspace, &self.shared.file(generation)).await
+    }
+
+    /// Where it is.
+    pub(super) fn file(&self) -> WorkspacePath {
+        self.shared.file(self.generation())
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
@@ -149,70 +138,74 @@ impl Drop for Held {
 }
 
 impl Shared {
-    /// Somebody else has the lock, or has deleted it.
-    fn lose(&self, problem: Problem) {
-        *self.taken() = Some(problem);
-        self.fence.move_to(Instant::now());
-        self.lost.notify_one();
+    fn file(&self, generation: u64) -> WorkspacePath {
+        self.folder.join(&Lock::file(generation))
     }
 
-    fn ended(&self) -> Stop {
-        let mut message = "the target's lock could not be renewed in time, and may be another build's by now".to_owned();
-        if let Some(trouble) = &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
-            message = format!("{message}: {trouble}");
-        }
-        Stop::because(Exit::Conflict, lost(self, message))
+    /// Creates the lock of a generation; `false` where somebody else's is.
+    async fn create(&self, generation: u64) -> Result<bool, Error> {
+        let file = self.file(generation);
+        let write = || self.write(&self.workspace, generation, false);
+        Ok(match create(&self.workspace, file.as_str(), EXPORT, write).await? {
+            Created::Written => true,
+            Created::Found(there) => self.wrote(&there),
+        })
     }
 
-    async fn write(&self, workspace: &Workspace, over_itself: bool) -> Result<Put, Error> {
+    /// Writes the lock with a lease that begins now: over itself, or only where nothing is.
+    async fn write(&self, workspace: &Workspace, generation: u64, over_itself: bool) -> Result<Put, Error> {
         let (begun, expires_at) = (Instant::now(), workspace.time().map(Lock::lease_from));
         let lock = Lock { expires_at, ..self.lock.clone() };
-        let put = workspace.put(self.file.as_str(), lock.to_json().into(), Format::Auto, over_itself).await;
+        let file = self.file(generation);
+        let put = workspace.put(file.as_str(), lock.to_json().into(), Format::Auto, over_itself).await;
         // Where the answer was lost, the lease may still be the one from before.
-        if matches!(put, Ok(Put::Written)) {
+        if over_itself && matches!(put, Ok(Put::Written)) {
             self.fence.move_to(begun + LEASE - MARGIN);
         }
         put
     }
 
-    async fn is_there(&self, workspace: &Workspace) -> Result<Option<bool>, Error> {
-        Ok(match workspace.export(self.file.as_str(), Export::File { size: None }).await? {
-            Exported::Content(bytes) => {
-                let ours = |lock: Lock| lock.nonce == self.lock.nonce && lock.step == self.lock.step;
-                Some(Lock::read(&bytes).is_ok_and(ours))
-            }
-            Exported::TooLarge => Some(false),
-            Exported::Missing => None,
-        })
+    async fn is_ours(&self, workspace: &Workspace, generation: u64) -> Result<bool, Error> {
+        Ok(self.wrote(&workspace.export(self.file(generation).as_str(), EXPORT).await?))
     }
 
-    fn taken(&self) -> MutexGuard<'_, Option<Problem>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether we have written this: nobody else has our nonce.
+    fn wrote(&self, there: &Exported) -> bool {
+        let ours = |lock: Lock| lock.nonce == self.lock.nonce && lock.step == self.lock.step;
+        matches!(there, Exported::Content(bytes) if Lock::read(bytes).is_ok_and(ours))
+    }
+
+    async fn records(&self, workspace: &Workspace) -> Result<Records, Error> {
+        Ok(list_records(workspace, &self.folder).await?.unwrap_or_default())
+    }
+
+    /// The lock is somebody else's, or nobody's.
+    fn lose(&self, message: &str) {
+        let hint = "run the step again: the next deploy knows what this one has changed, and goes on from there";
+        let file = self.file(self.generation.load(Relaxed)).to_string();
+        *self.lost() = Some(Problem::new(Code::LockLost, message).at(file).hint(hint));
+        self.fence.fall();
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Problem>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lost(shared: &Shared, message: String) -> Problem {
-    let hint = "run the step again: the next deploy knows what this one has changed, and goes on from there";
-    Problem::new(Code::LockLost, message).at(shared.file.to_string()).hint(hint)
-}
+const EXPORT: Export = Export::File { size: None };
 
 /// Renews a lock until it is released or lost.
 async fn renew(shared: Arc<Shared>) {
-    let workspace = shared.workspace.within(shared.fence.clone());
     let mut pause = RENEWAL;
     loop {
         tokio::select! {
             () = shared.ending.notified() => return,
             () = sleep(pause) => {}
         }
-        // It ends in time to tell what stopped it.
-        let renewed = renew_once(&shared, &workspace.until(Instant::now() + RENEWAL)).await;
-        let trouble = renewed.as_ref().err().map(|error| error.problem().message);
-        *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        let renewed = if shared.fence.is_open() { renew_in_time(&shared).await } else { regain(&shared).await };
         match renewed {
             Ok(None) => pause = RENEWAL,
-            Ok(Some(message)) => return shared.lose(lost(&shared, message)),
-            Err(_) if shared.fence.is_closed() => return,
+            Ok(Some(why)) => return shared.lose(why),
             Err(error) => {
                 tracing::debug!("the lock is not renewed yet: {error}");
                 pause = RENEW_AGAIN;
@@ -221,50 +214,50 @@ async fn renew(shared: Arc<Shared>) {
     }
 }
 
-/// Renews a lock, or tells why it is lost.
-async fn renew_once(shared: &Shared, workspace: &Workspace) -> Result<Option<String>, Error> {
-    let there = list_records(workspace, &shared.folder).await?.unwrap_or_default();
-    if there.locks.range(shared.generation + 1..).next().is_some() {
-        return Ok(Some(
-            "another build has taken the target's lock, because this one did not renew it in time".to_owned(),
-        ));
+/// Renews the lock before its lease ends, or tells why it is lost.
+async fn renew_in_time(shared: &Shared) -> Result<Option<&'static str>, Error> {
+    let workspace = shared.workspace.until(shared.fence.end());
+    let there = shared.records(&workspace).await?;
+    if let Some(why) = why_lost(&there, shared.generation.load(Relaxed)) {
+        return Ok(Some(why));
     }
-    if !there.locks.contains(&shared.generation) {
-        return Ok(Some("somebody has deleted the target's lock".to_owned()));
-    }
-    shared.write(workspace, true).await?;
+    shared.write(&workspace, shared.generation.load(Relaxed), true).await?;
     Ok(None)
 }
 
-/// Keeps the lock for whoever releases it: the deploy when it has ended, or the end of the process.
-#[derive(Default)]
-pub struct Keeper(Mutex<Option<Arc<Held>>>);
-
-impl Keeper {
-    pub(super) fn keep(&self, held: &Arc<Held>) {
-        *self.slot() = Some(Arc::clone(held));
+/// The lease has ended: the process was stopped for a while, or the workspace did not answer. Whoever wanted the lock
+/// meanwhile has taken the next generation. If nobody has, we take it, and the work that waits goes on.
+async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
+    let mine = shared.generation.load(Relaxed);
+    let there = shared.records(&shared.workspace).await?;
+    if let Some(why) = why_lost(&there, mine) {
+        return Ok(Some(why));
     }
-
-    /// There is nothing to release any longer.
-    pub(super) fn forget(&self) {
-        self.slot().take();
+    let (begun, next) = (Instant::now(), mine.saturating_add(1));
+    if !shared.create(next).await? {
+        return Ok(Some(TAKEN));
     }
-
-    /// Releases the lock, if one is held. One that cannot be released ends with its lease.
-    pub async fn release(&self, budget: Duration, events: &dyn Emit) {
-        let Some(held) = self.slot().clone() else { return };
-        if let Err(error) = held.release(budget).await {
-            let problem = error.problem();
-            let message = format!("the target's lock could not be released: {}", problem.message);
-            let hint = format!("nothing needs to be done: it ends by itself within {}", crate::text::duration(LEASE));
-            events.emit(Event::Warned(Problem::new(problem.code, message).at(held.shared.file.to_string()).hint(hint)));
-        }
-        // Not before: who breaks this off has to begin anew.
-        self.forget();
+    shared.generation.store(next, Relaxed);
+    let there = shared.records(&shared.workspace).await?;
+    let others = there.locks.iter().any(|one| ![mine, next].contains(one));
+    if others || !there.locks.contains(&next) {
+        remove(&shared.workspace, &shared.file(next)).await?;
+        return Ok(Some(TAKEN));
     }
+    remove(&shared.workspace, &shared.file(mine)).await?;
+    shared.fence.move_to(begun + LEASE - MARGIN);
+    Ok(None)
+}
 
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<Held>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+const TAKEN: &str = "another build has taken the target's lock, because this one did not renew it in time";
+
+fn why_lost(there: &Records, mine: u64) -> Option<&'static str> {
+    if there.locks.range(mine.saturating_add(1)..).next().is_some() {
+        Some(TAKEN)
+    } else if there.locks.contains(&mine) {
+        None
+    } else {
+        Some("the target's lock is not there any longer: somebody has deleted it, or another build had it meanwhile")
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod claim;
 mod held;
+mod keeper;
 
 pub use claim::{Claim, Taken};
-pub use held::{Held, Keeper};
+pub use held::Held;
+pub use keeper::Keeper;
 
 use std::time::Duration;
 
