@@ -6,6 +6,7 @@ use super::troubles::{self, Kind};
 use super::twin::Twin;
 use crate::support::{Inside, Step};
 use databricks_deploy::exit::Exit;
+use databricks_deploy::problem::Code;
 use databricks_sandbox::{Fault, On, Sandbox};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -121,10 +122,7 @@ impl Stage {
 
     /// What was stopped says why, with its own exit code; and an undisturbed second attempt ends as the twin.
     async fn stopped(&self, point: &Point<'_>, sandbox: &Sandbox, ended: &Inside) -> Result<(), String> {
-        let expected = ends_as(&point.on);
-        let problem = ended.outcome.problems.first();
-        println!("### {} {} | {} | {:?} | {:?} | {:?}", point.on.method.as_ref().unwrap(), point.on.path, point.kind.name, ended.exit, problem.map(|p| p.code), problem.map(|p| &p.message));
-        let _ = expected;
+        told(point, ended).map_err(|why| format!("{why}\n{}", ended.log))?;
         sandbox.clear_faults();
         let next = self.run(&self.again, sandbox, 9).await;
         if next.exit != Exit::Done {
@@ -134,23 +132,52 @@ impl Stage {
     }
 }
 
+/// Whether the end of a process is the one that a trouble at these requests must have, and the log says what it was.
+fn told(point: &Point<'_>, ended: &Inside) -> Result<(), String> {
+    let kind = point.kind;
+    let problem = ended.outcome.problems.first();
+    let code = problem.map(|problem| problem.code);
+    let (exit, codes): (Exit, Vec<Option<Code>>) = match point.on.path.as_str() {
+        // Nothing depends on them.
+        "/.well-known/databricks-config" | "/oidc/.well-known/oauth-authorization-server" => (Exit::Done, vec![None]),
+        "/api/2.2/jobs/runs/get-output" => (Exit::Done, vec![None]),
+        _ if kind.words.is_empty() => (Exit::Done, vec![None]),
+        // Whoever gives an answer that is none is not who was meant.
+        ME | TOKEN if kind.foreign => (Exit::Identity, vec![Some(Code::NotDatabricks)]),
+        ME | TOKEN => (Exit::Identity, vec![Some(kind.code)]),
+        "/api/2.2/jobs/runs/get" => (Exit::WaitEnded, vec![None, Some(Code::IdentityLost)]),
+        _ if kind.refuses => (Exit::Identity, vec![Some(Code::InvalidToken), Some(Code::IdentityLost)]),
+        "/api/2.2/jobs/run-now" => (Exit::RunCancelled, vec![Some(Code::TriggerFailed)]),
+        // What is refused because it exists is the lock, to begin with.
+        _ if kind.exists => (Exit::Conflict, vec![Some(Code::Locked)]),
+        // Deleted in an earlier attempt, it is not there any more, which is said as incompletely.
+        "/api/2.0/workspace/delete" if kind.foreign => (Exit::Deploy, vec![Some(kind.code), Some(Code::NotDatabricks)]),
+        _ => (Exit::Deploy, vec![Some(kind.code)]),
+    };
+    if ended.exit != exit || !codes.contains(&code) {
+        return Err(format!("ended as {:?} with {code:?}, not as {exit:?} with {codes:?}", ended.exit));
+    }
+    let words = match point.on.path.as_str() {
+        // Of what should have been a token nothing is shown.
+        TOKEN if kind.foreign => "the log-in was not answered with an access token",
+        "/.well-known/databricks-config" | "/oidc/.well-known/oauth-authorization-server" => "",
+        _ => kind.words,
+    };
+    if ended.log.contains(words) { Ok(()) } else { Err(format!("does not say \"{words}\"")) }
+}
+
 /// Whether an answer to these requests is the first one that a client gets.
 fn is_first_word(on: &On) -> bool {
     on.path == ME || on.path == TOKEN
 }
 
-/// How a deploy ends that gets no answer to these requests.
-fn ends_as(on: &On) -> Exit {
-    match on.path.as_str() {
-        ME | TOKEN => Exit::Identity,
-        "/api/2.2/jobs/run-now" => Exit::RunCancelled,
-        "/api/2.2/jobs/runs/get" => Exit::WaitEnded,
-        _ => Exit::Deploy,
-    }
-}
-
 /// Plays all points, half of them on each of two threads with paused times of their own, and tells what went wrong.
-fn sweep(what: &str, points_of: impl Fn(&Stage, &[Kind]) -> Vec<(usize, On, Option<u64>)> + Sync, least: u64, lasting: bool) {
+fn sweep(
+    what: &str,
+    points_of: impl Fn(&Stage, &[Kind]) -> Vec<(usize, On, Option<u64>)> + Sync,
+    least: u64,
+    lasting: bool,
+) {
     let began = Instant::now();
     let kinds = troubles::all();
     let (next, failures, figures) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new((0, 0)));
@@ -204,7 +231,8 @@ fn a_trouble_that_stays_ends_the_process_truly_and_is_made_up_for() {
     let points = |stage: &Stage, kinds: &[Kind]| {
         let mut points = Vec::new();
         for (index, kind) in kinds.iter().enumerate() {
-            points.extend(stage.asked.iter().filter(|(on, _)| kind.strikes(on)).map(|(on, _)| (index, on.clone(), None)));
+            points
+                .extend(stage.asked.iter().filter(|(on, _)| kind.strikes(on)).map(|(on, _)| (index, on.clone(), None)));
         }
         points
     };

@@ -105,6 +105,7 @@ impl Scenario {
         self.step(build)
             .variable("RUN", self.job)
             .variable("SHOW_OUTPUT", "true")
+            .variable("TIMEOUT", "20m")
             .variable("PERMISSIONS", "analysts=CAN_READ")
     }
 }

@@ -11,6 +11,10 @@ pub(super) struct Kind {
     strikes: Strikes,
     /// Whether the answer seems to be somebody else's: that is the last word of a host that has not proved itself.
     pub(super) foreign: bool,
+    /// Whether it says that what is to be written exists.
+    pub(super) exists: bool,
+    /// Whether it is about who we are.
+    pub(super) refuses: bool,
     /// What the problem is called.
     pub(super) code: Code,
     /// What the log says of it.
@@ -51,13 +55,28 @@ pub(super) fn all() -> Vec<Kind> {
     use Moment::{After, Before};
     let mut all = Vec::new();
     let mut add = |name, strikes, trouble, code, words| {
-        all.push(Kind { name, trouble, strikes, foreign: false, code, words });
+        all.push(Kind {
+            name,
+            trouble,
+            strikes,
+            foreign: false,
+            exists: strikes == Strikes::Imports,
+            refuses: strikes == Strikes::Signed,
+            code,
+            words,
+        });
     };
     let error = |status, code| Canned::error(status, code, "Something passing.");
     let limited = || error(429, "REQUEST_LIMIT_EXCEEDED");
     let every = Strikes::Every;
     add("429", every, Trouble::Answer(Before, limited()), Code::RateLimited, "status 429");
-    add("429, asking for a pause", every, Trouble::Answer(Before, limited().retry_after(7)), Code::RateLimited, "status 429");
+    add(
+        "429, asking for a pause",
+        every,
+        Trouble::Answer(Before, limited().retry_after(7)),
+        Code::RateLimited,
+        "status 429",
+    );
     let unavailable = || error(503, "TEMPORARILY_UNAVAILABLE");
     add("503", every, Trouble::Answer(Before, unavailable()), Code::ServerError, "status 503");
     let pausing = Trouble::Answer(Before, unavailable().retry_after(30));
@@ -84,15 +103,27 @@ pub(super) fn all() -> Vec<Kind> {
     add("answer too slow", every, pieces(70), Code::HostUnreachable, "no answer within");
     for (status, name) in [(400, "it exists (400)"), (409, "it exists (409)")] {
         let exists = Canned::error(status, "RESOURCE_ALREADY_EXISTS", "The path already exists.");
-        add(name, Strikes::Imports, Trouble::Answer(Before, exists), Code::UnexpectedAnswer, "already exists");
+        add(name, Strikes::Imports, Trouble::Answer(Before, exists), Code::UnexpectedAnswer, "it exists already");
     }
     let refused = Canned::error(403, "403", "Invalid access token.");
-    add("token refused (403)", Strikes::Signed, Trouble::Answer(Before, refused), Code::InvalidToken, "Invalid access token");
+    add(
+        "token refused (403)",
+        Strikes::Signed,
+        Trouble::Answer(Before, refused),
+        Code::InvalidToken,
+        "Invalid access token",
+    );
     let refused = Canned::error(401, "UNAUTHENTICATED", "The token is not good any longer.");
-    add("token refused (401)", Strikes::Signed, Trouble::Answer(Before, refused), Code::InvalidToken, "not good any longer");
+    add(
+        "token refused (401)",
+        Strikes::Signed,
+        Trouble::Answer(Before, refused),
+        Code::InvalidToken,
+        "not good any longer",
+    );
 
     let mut foreign = |name, strikes, trouble, code, words| {
-        all.push(Kind { name, trouble, strikes, foreign: true, code, words });
+        all.push(Kind { name, trouble, strikes, foreign: true, exists: false, refuses: false, code, words });
     };
     let page = || Canned::html(200, "<html><title>Sign in</title></html>");
     let login = || Canned::redirect(302, "https://login.example.com/sign-in?to=here");

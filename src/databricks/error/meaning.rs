@@ -1,6 +1,6 @@
 //! What an error means, and what follows for the call that got it.
 
-use super::parse::{is_blank, is_json};
+use super::parse::{is_blank, is_json, looks_like_json};
 use super::{ApiError, Shape};
 use crate::http::{Answer, Verdict};
 
@@ -74,6 +74,8 @@ pub fn classify(answer: &Answer) -> Verdict {
         0..=399 => return Verdict::Fail,
         401 => return Verdict::LoginAgain,
         429 | 503 => return Verdict::Retry,
+        // A refusal of which a part was lost on the way says nothing that one can rely on.
+        _ if looks_like_json(&answer.body) && !is_json(&answer.body) => return Verdict::Foreign,
         _ => {}
     }
     let error = ApiError::read(answer);

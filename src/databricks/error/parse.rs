@@ -51,6 +51,13 @@ pub(super) fn is_json(body: &[u8]) -> bool {
     looks_like_json(body) && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
+/// What is said of JSON whose end is missing.
+const CUT: &str = "the answer ends in the middle";
+
+fn is_cut(body: &[u8]) -> bool {
+    looks_like_json(body) && matches!(serde_json::from_slice::<IgnoredAny>(body), Err(error) if error.is_eof())
+}
+
 /// Whether the body starts as JSON does: enough to tell an API from a login page.
 pub(super) fn looks_like_json(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
@@ -83,6 +90,9 @@ pub(super) fn error(answer: &Answer) -> ApiError {
         && let Some(error) = object(answer, &fields)
     {
         return error;
+    }
+    if is_cut(&answer.body) {
+        return new(answer, Shape::Page, None, CUT.to_owned());
     }
     let page = &answer.body[..answer.body.len().min(LONGEST_PAGE)];
     let text = String::from_utf8_lossy(page);
@@ -204,8 +214,7 @@ fn success(answer: &Answer) -> ApiError {
         return new(answer, Shape::Success, None, "the answer is empty".to_owned());
     }
     if looks_like_json(&answer.body) {
-        let cut = matches!(serde_json::from_slice::<IgnoredAny>(&answer.body), Err(error) if error.is_eof());
-        let what = if cut { "the answer ends in the middle" } else { "the answer is not the JSON that was expected" };
+        let what = if is_cut(&answer.body) { CUT } else { "the answer is not the JSON that was expected" };
         return new(answer, Shape::Success, None, what.to_owned());
     }
     let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(LONGEST_PAGE)]);

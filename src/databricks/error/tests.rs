@@ -197,6 +197,13 @@ fn what_is_no_answer_of_an_api_is_foreign() {
         assert_eq!(classify(&answer(200, &[], body)), Verdict::Accept, "{body}");
         assert_eq!(classify_content(&answer(200, &[], body)), Verdict::Accept, "{body}");
     }
+    // What is half is repeated whatever its status, and what a page is refused with is not.
+    for status in [400, 404, 409] {
+        assert_eq!(classify(&answer(status, &[], r#"{"error_code":"RESOURCE"#)), Verdict::Foreign);
+        assert_eq!(classify(&answer(status, &[], "<html>")), Verdict::Fail);
+    }
+    let half = ApiError::read(&answer(404, &[], r#"{"error_code":"RESOURCE"#));
+    assert_eq!((half.meaning(), &*half.message), (Meaning::NotDatabricks, "the answer ends in the middle"));
     assert_eq!(classify(&answer(307, &[("location", "https://login.example.com/")], "")), Verdict::Foreign);
     assert_eq!(classify(&answer(303, &[private], "")), Verdict::Fail, "the workspace itself says so");
 }

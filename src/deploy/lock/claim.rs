@@ -193,8 +193,12 @@ impl Claim<'_> {
     }
 
     fn never_free(&self, holder: Option<&Holder>) -> Stop {
-        let whom = holder.map_or_else(|| "another build".to_owned(), |holder| self.words(holder));
-        let message = format!("{whom} deploys to the target, and did not end before `TIMEOUT` did");
+        let message = match holder.map(|holder| self.words(holder)) {
+            Some(whom) => format!("{whom} deploys to the target, and did not end before `TIMEOUT` did"),
+            None => "the target's lock could not be created before `TIMEOUT` ended: the workspace said that it exists \
+                     already, and did not show it"
+                .to_owned(),
+        };
         let problem = Problem::new(Code::Locked, message).at(self.target.root.to_string()).hint(FREE_HINT);
         let link = holder.and_then(link_of);
         Stop::because(Exit::Conflict, Problem { link, ..problem })
