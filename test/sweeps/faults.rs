@@ -1,7 +1,7 @@
 //! Every trouble at every request, in paused time: one that passes changes nothing, and one that stays ends the process
 //! with its own code and a true word, after which an undisturbed run ends where it should have.
 
-use super::scenario::{Scenario, two_looks};
+use super::scenario::{Scenario, attempt, two_looks};
 use super::troubles::{self, Kind};
 use super::twin::Twin;
 use crate::support::{Inside, Step};
@@ -37,8 +37,8 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Stage {
-        let scenario = Scenario::new(two_looks()).await;
-        let (second, again) = (scenario.second(), scenario.again());
+        let scenario = Scenario::deployed(two_looks()).await;
+        let (second, again) = (scenario.second(), attempt(scenario.second(), 2));
         let sandbox = scenario.sandbox.fork();
         let since = sandbox.requests().len();
         let ended = second.inside_with(&sandbox, 8).await;

@@ -13,16 +13,15 @@ const EDIT: &str = "// Databricks notebook source\nval a = \"edited in the works
 
 /// A workspace, and who deploys to it.
 pub(super) struct Scenario {
-    /// The first commit is deployed, an object edited, another one is nobody's business.
     pub(super) sandbox: Sandbox,
     secret: String,
     job: i64,
 }
 
 impl Scenario {
-    /// Who deploys logs in with an OAuth secret, because such a credential can be renewed. A run takes two looks, or no
-    /// time at all where that is real.
-    pub(super) async fn new(runs: TaskScript) -> Scenario {
+    /// A workspace to which nothing was deployed yet. Who deploys logs in with an OAuth secret, because such a credential
+    /// can be renewed. `runs` is what its runs play.
+    pub(super) fn empty(runs: TaskScript) -> Scenario {
         let sandbox = Sandbox::new();
         let mut principal = Principal::service(ID, "deployer").in_folder(TARGET, FolderRight::Write);
         principal.other_jobs = JobRight::ManageRun;
@@ -34,12 +33,17 @@ impl Scenario {
             "tasks": [{ "task_key": "main", "notebook_task": { "notebook_path": format!("{TARGET}/ingest/orders") } }],
         }));
         sandbox.script(Match::Any, Script::playing(runs));
-        let scenario = Scenario { sandbox, secret, job };
+        sandbox.put_notebook("/Shared/other/theirs", Language::Python, "print('theirs')\n");
+        Scenario { sandbox, secret, job }
+    }
+
+    /// The first commit is deployed, an object was edited, and another one put beside ours.
+    pub(super) async fn deployed(runs: TaskScript) -> Scenario {
+        let scenario = Scenario::empty(runs);
         let ended = scenario.first().inside(&scenario.sandbox).await;
         assert_eq!(ended.exit.code(), 0, "{}", ended.log);
         scenario.sandbox.put_notebook(&format!("{TARGET}/ingest/customers"), Language::Scala, EDIT);
         scenario.sandbox.put_file(&format!("{TARGET}/area/theirs.txt"), "theirs\n");
-        scenario.sandbox.put_notebook("/Shared/other/theirs", Language::Python, "print('theirs')\n");
         scenario.sandbox.let_time_pass(Duration::from_secs(3600));
         scenario
     }
@@ -82,13 +86,6 @@ impl Scenario {
             .file("notebooks/new/deep/fresh.sql", "-- Databricks notebook source\nSELECT 1\n")
     }
 
-    /// The same commit again, as a second attempt of the step.
-    pub(super) fn again(&self) -> Step {
-        self.second()
-            .variable("BITBUCKET_STEP_RUN_NUMBER", 2)
-            .variable("BITBUCKET_STEP_UUID", "{5f5e8b6a-0000-4000-8000-000000000103}")
-    }
-
     /// The next commit: what the disturbed one brought is changed once more, retyped back, or gone.
     pub(super) fn third(&self) -> Step {
         self.running(44)
@@ -108,6 +105,12 @@ impl Scenario {
             .variable("TIMEOUT", "20m")
             .variable("PERMISSIONS", "analysts=CAN_READ")
     }
+}
+
+/// The same commit again, as a later attempt of the step.
+pub(super) fn attempt(step: Step, number: u32) -> Step {
+    step.variable("BITBUCKET_STEP_RUN_NUMBER", number)
+        .variable("BITBUCKET_STEP_UUID", format!("{{5f5e8b6a-0000-4000-8000-{number:012}}}"))
 }
 
 /// A run that is at work at the first look, and has ended at the second.
