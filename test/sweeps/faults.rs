@@ -24,6 +24,14 @@ struct Point<'a> {
     nth: Option<u64>,
 }
 
+impl Point<'_> {
+    fn name(&self) -> String {
+        let method = self.on.method.as_ref().map(ToString::to_string).unwrap_or_default();
+        let which = self.nth.map_or_else(|| "always".to_owned(), |nth| format!("the {nth}. time"));
+        format!("{} at {method} {}, {which}", self.kind.name, self.on.path)
+    }
+}
+
 /// An undisturbed deploy, and what it takes to disturb it over and over.
 struct Stage {
     scenario: Scenario,
@@ -171,70 +179,73 @@ fn is_first_word(on: &On) -> bool {
     on.path == ME || on.path == TOKEN
 }
 
-/// Plays all points, half of them on each of two threads with paused times of their own, and tells what went wrong.
-fn sweep(
-    what: &str,
-    points_of: impl Fn(&Stage, &[Kind]) -> Vec<(usize, On, Option<u64>)> + Sync,
-    least: u64,
-    lasting: bool,
-) {
-    let began = Instant::now();
-    let kinds = troubles::all();
-    let (next, failures, figures) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new((0, 0)));
+/// How long a trouble lasts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    /// It strikes one request.
+    Once,
+    /// It strikes every request of a method and a path, each time it is sent.
+    ForEver,
+}
+
+/// Every trouble at everything that it can strike, and how many points those make that can strike all requests.
+fn points<'a>(stage: &Stage, kinds: &'a [Kind], lasts: Lasts) -> (Vec<Point<'a>>, usize) {
+    let (mut points, mut least) = (Vec::new(), 0);
+    let requests: Vec<(&On, Option<u64>)> = match lasts {
+        Lasts::Once => {
+            stage.asked.iter().flat_map(|(on, count)| (1..=*count).map(move |nth| (on, Some(nth)))).collect()
+        }
+        Lasts::ForEver => stage.asked.iter().map(|(on, _)| (on, None)).collect(),
+    };
+    for kind in kinds {
+        least += if kind.strikes_every() { requests.len() } else { 0 };
+        let struck = requests.iter().filter(|(on, _)| kind.strikes(on));
+        points.extend(struck.map(|(on, nth)| Point { kind, on: (*on).clone(), nth: *nth }));
+    }
+    (points, least)
+}
+
+/// Plays all points on two threads, each with a paused time of its own, and tells what went wrong.
+fn sweep(what: &str, lasts: Lasts) {
+    let (began, kinds) = (Instant::now(), troubles::all());
+    let (next, failures, figures) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new((0, 0, 0)));
     std::thread::scope(|threads| {
         for _ in 0..2 {
             threads.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
                 runtime.expect("a runtime").block_on(async {
                     let stage = Stage::new().await;
-                    let points = points_of(&stage, &kinds);
-                    *figures.lock().unwrap() = (stage.requests(), points.len());
-                    while let Some((kind, on, nth)) = points.get(next.fetch_add(1, Relaxed)) {
-                        let point = Point { kind: &kinds[*kind], on: on.clone(), nth: *nth };
-                        let judged = if lasting { stage.lasting(&point).await } else { stage.passing(&point).await };
+                    let (points, least) = points(&stage, &kinds, lasts);
+                    *figures.lock().unwrap() = (stage.requests(), points.len(), least);
+                    while let Some(point) = points.get(next.fetch_add(1, Relaxed)) {
+                        let judged = match lasts {
+                            Lasts::Once => stage.passing(point).await,
+                            Lasts::ForEver => stage.lasting(point).await,
+                        };
                         if let Err(why) = judged {
-                            let method = point.on.method.as_ref().map(ToString::to_string).unwrap_or_default();
-                            let name = point.kind.name;
-                            failures.lock().unwrap().push(format!("{name} at {method} {} ({nth:?}): {why}", on.path));
+                            failures.lock().unwrap().push(format!("{}: {why}", point.name()));
                         }
                     }
                 });
             });
         }
     });
-    let (requests, points) = *figures.lock().unwrap();
-    let seconds = began.elapsed().as_secs_f32();
-    println!("{what}: {requests} requests, {} troubles, {points} points, {seconds:.0} s", kinds.len());
-    let _ = least;
+    let ((requests, points, least), seconds) = (*figures.lock().unwrap(), began.elapsed().as_secs_f32());
+    println!("{what}: {} troubles at {requests} requests: {points} points, {seconds:.0} s", kinds.len());
     let failures = failures.into_inner().unwrap();
     let shown = failures.iter().take(6).cloned().collect::<Vec<_>>().join("\n\n");
     let names: Vec<&str> = failures.iter().map(|failure| failure.lines().next().unwrap_or_default()).collect();
-    assert!(failures.is_empty(), "{} of {points} points went wrong:\n{}\n\n{shown}", failures.len(), names.join("\n"));
+    let names = names.join("\n");
+    assert!(failures.is_empty(), "{} of {points} points went wrong:\n{names}\n\n{shown}", failures.len());
+    assert!(points >= least && least > 0, "{points} points are fewer than {least}");
 }
 
 #[test]
 fn one_passing_trouble_at_any_request_changes_nothing() {
-    let points = |stage: &Stage, kinds: &[Kind]| {
-        let mut points = Vec::new();
-        for (index, kind) in kinds.iter().enumerate() {
-            for (on, count) in stage.asked.iter().filter(|(on, _)| kind.strikes(on)) {
-                points.extend((1..=*count).map(|nth| (index, on.clone(), Some(nth))));
-            }
-        }
-        points
-    };
-    sweep("passing troubles", points, 0, false);
+    sweep("troubles that pass", Lasts::Once);
 }
 
 #[test]
 fn a_trouble_that_stays_ends_the_process_truly_and_is_made_up_for() {
-    let points = |stage: &Stage, kinds: &[Kind]| {
-        let mut points = Vec::new();
-        for (index, kind) in kinds.iter().enumerate() {
-            points
-                .extend(stage.asked.iter().filter(|(on, _)| kind.strikes(on)).map(|(on, _)| (index, on.clone(), None)));
-        }
-        points
-    };
-    sweep("lasting troubles", points, 0, true);
+    sweep("troubles that stay", Lasts::ForEver);
 }
