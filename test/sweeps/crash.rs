@@ -2,7 +2,7 @@
 //! killed; what it had sent and not been answered never arrives, or arrives late, in this order or another. Then the same
 //! commit is deployed again, or the next one, or that is killed too.
 
-use super::scenario::{Scenario, attempt, no_time};
+use super::scenario::{Scenario, apart, attempt, no_time};
 use super::twin::Twin;
 use crate::support::{Ended, Step, changes};
 use databricks_sandbox::{Running, Sandbox};
@@ -119,14 +119,14 @@ impl Stage {
 /// Runs the real binary to its end.
 fn deploy(step: &Step, sandbox: &Sandbox) -> Ended {
     let running = Running::start(sandbox.clone()).expect("a free port");
-    step.against(&running)
+    apart(step).against(&running)
 }
 
 /// Kills the real binary when so many of its requests have passed and the next one is held; `None` where it ended before.
 fn kill(step: &Step, sandbox: &Sandbox, passed: u64) -> Option<Sandbox> {
     sandbox.freeze_after(passed);
     let running = Running::start(sandbox.clone()).expect("a free port");
-    let mut pipe = step.start(&running);
+    let mut pipe = apart(step).start(&running);
     let frozen = sandbox.wait_until_frozen(|| pipe.has_ended());
     pipe.kill();
     // What it had sent is on its way all the same.

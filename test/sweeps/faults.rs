@@ -1,7 +1,7 @@
 //! Every trouble at every request, in paused time: one that passes changes nothing, and one that stays ends the process
 //! with its own code and a true word, after which an undisturbed run ends where it should have.
 
-use super::scenario::{Scenario, attempt, two_looks};
+use super::scenario::{Scenario, apart, attempt, two_looks};
 use super::troubles::{self, Kind};
 use super::twin::Twin;
 use crate::support::{Inside, Step};
@@ -79,13 +79,6 @@ impl Stage {
         sandbox
     }
 
-    async fn run(&self, step: &Step, sandbox: &Sandbox, nonce: u64) -> Inside {
-        let ended = step.inside_with(sandbox, nonce).await;
-        // Every call of the pipe in one clone leaves its own outputs there.
-        let _ = std::fs::remove_dir_all(step.root().join("databricks-deploy"));
-        ended
-    }
-
     /// Whether all is as in the undisturbed twin; each of the processes that triggered something did so once.
     fn judge(&self, sandbox: &Sandbox, processes: usize) -> Result<(), String> {
         if let Some(differences) = Twin::of(sandbox).differs(&self.undisturbed) {
@@ -105,7 +98,7 @@ impl Stage {
     /// A trouble that passes.
     async fn passing(&self, point: &Point<'_>) -> Result<(), String> {
         let sandbox = self.troubled(point);
-        let ended = self.run(&self.second, &sandbox, 8).await;
+        let ended = apart(&self.second).inside_with(&sandbox, 8).await;
         if !sandbox.requests().iter().any(|request| request.fault) {
             return Err("did not strike".to_owned());
         }
@@ -124,7 +117,7 @@ impl Stage {
     /// A trouble that stays.
     async fn lasting(&self, point: &Point<'_>) -> Result<(), String> {
         let sandbox = self.troubled(point);
-        let ended = self.run(&self.second, &sandbox, 8).await;
+        let ended = apart(&self.second).inside_with(&sandbox, 8).await;
         self.stopped(point, &sandbox, &ended).await
     }
 
@@ -132,7 +125,7 @@ impl Stage {
     async fn stopped(&self, point: &Point<'_>, sandbox: &Sandbox, ended: &Inside) -> Result<(), String> {
         told(point, ended).map_err(|why| format!("{why}\n{}", ended.log))?;
         sandbox.clear_faults();
-        let next = self.run(&self.again, sandbox, 9).await;
+        let next = apart(&self.again).inside_with(sandbox, 9).await;
         if next.exit != Exit::Done {
             return Err(format!("the next run ended as {:?}\n{}{}", next.exit, ended.log, next.log));
         }

@@ -4,6 +4,7 @@
 use crate::support::{EXPLORE, Step, TARGET};
 use databricks_sandbox::{Ending, FolderRight, JobRight, Language, Match, Principal, Sandbox, Script, TaskScript};
 use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 const ID: &str = "5f5e8b6a-0000-4000-8000-00000000a001";
@@ -111,6 +112,13 @@ impl Scenario {
 pub(super) fn attempt(step: Step, number: u32) -> Step {
     step.variable("BITBUCKET_STEP_RUN_NUMBER", number)
         .variable("BITBUCKET_STEP_UUID", format!("{{5f5e8b6a-0000-4000-8000-{number:012}}}"))
+}
+
+/// The same step with an output folder of its own: in a shared one each of thousands of calls would look for a name that
+/// none before it has taken.
+pub(super) fn apart(step: &Step) -> Step {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    step.clone().variable("OUTPUT_DIR", format!("outputs/{}", CALLS.fetch_add(1, Relaxed)))
 }
 
 /// A run that is at work at the first look, and has ended at the second.

@@ -66,8 +66,8 @@ impl Claim<'_> {
                         let unchanged = !wait.waited && self.is_unchanged(observed, &there).await?;
                         return Ok(Taken { held, unchanged });
                     }
-                    // Whoever was quicker is seen at once, or has ended already. That the name is taken, and nobody to be
-                    // seen, again and again, is no race.
+                    // Whoever was quicker is seen at once, or has ended already. That the name is taken, and nobody to
+                    // be seen, again and again, is no race.
                     (None, if std::mem::replace(&mut wait.raced, true) { LOOK } else { Duration::ZERO })
                 }
             };
