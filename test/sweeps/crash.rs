@@ -3,13 +3,12 @@
 //! commit is deployed again, or the next one, or that is killed too.
 
 use super::scenario::{Scenario, apart, attempt, no_time};
+use super::tally::{Tally, on_two_threads};
 use super::twin::Twin;
 use crate::support::{Ended, Step, changes};
 use databricks_sandbox::{Running, Sandbox};
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longer than a lease: whoever comes later than that does not wait for a lock that nobody renews.
 const LATER: Duration = Duration::from_secs(180);
@@ -46,7 +45,7 @@ struct Stage {
     /// The twins after the second commit, and after the third.
     undisturbed: [Twin; 2],
     /// How many requests the second commit's deploy sends.
-    requests: u64,
+    requests: usize,
 }
 
 impl Stage {
@@ -61,7 +60,7 @@ impl Stage {
         };
         let (second, third) = (scenario.second(), scenario.third());
         let (same, newer) = (deployed(&second), deployed(&third));
-        let requests = (same.requests().len() - base.requests().len()) as u64;
+        let requests = same.requests().len() - base.requests().len();
         let undisturbed = [Twin::of(&same), Twin::of(&newer)];
         assert_eq!(undisturbed.each_ref().map(Twin::copies), [edits; 2], "a copy of each edit");
         Stage {
@@ -77,7 +76,7 @@ impl Stage {
     }
 
     /// The workspace after a deploy of the second commit that was killed when so many requests had passed.
-    fn killed_after(&self, passed: u64) -> Result<Sandbox, String> {
+    fn killed_after(&self, passed: usize) -> Result<Sandbox, String> {
         kill(&self.second, &self.base.fork(), passed).ok_or_else(|| "never got there".to_owned())
     }
 
@@ -123,8 +122,8 @@ fn deploy(step: &Step, sandbox: &Sandbox) -> Ended {
 }
 
 /// Kills the real binary when so many of its requests have passed and the next one is held; `None` where it ended before.
-fn kill(step: &Step, sandbox: &Sandbox, passed: u64) -> Option<Sandbox> {
-    sandbox.freeze_after(passed);
+fn kill(step: &Step, sandbox: &Sandbox, passed: usize) -> Option<Sandbox> {
+    sandbox.freeze_after(passed as u64);
     let running = Running::start(sandbox.clone()).expect("a free port");
     let mut pipe = apart(step).start(&running);
     let frozen = sandbox.wait_until_frozen(|| pipe.has_ended());
@@ -148,55 +147,13 @@ fn arrive(sandbox: &Sandbox, late: Late) -> Sandbox {
     sandbox
 }
 
-/// Everything that is tried after a kill. What is in one order only has no other.
-fn variants(held: usize) -> Vec<Late> {
-    let mut variants = vec![Late::Never, Late::InOrder];
-    if held > 1 {
-        variants.extend([Late::Reversed, Late::Some]);
+/// Everything that may become of the requests that are held: nothing, where they only ask; and one alone has no order.
+fn variants(held: &[String]) -> Vec<Late> {
+    match held.iter().filter(|line| !line.starts_with("GET ")).count() {
+        0 => vec![Late::Never],
+        1 => vec![Late::Never, Late::InOrder],
+        _ => vec![Late::Never, Late::InOrder, Late::Reversed, Late::Some],
     }
-    variants
-}
-
-/// What all threads of a sweep found.
-#[derive(Default)]
-struct Found {
-    points: AtomicUsize,
-    failures: Mutex<Vec<String>>,
-}
-
-impl Found {
-    fn note(&self, at: impl FnOnce() -> String, judged: Result<(), String>) {
-        self.points.fetch_add(1, Relaxed);
-        if let Err(why) = judged {
-            self.failures.lock().unwrap().push(format!("{}: {why}", at()));
-        }
-    }
-
-    /// Tells the figures, and what went wrong; there must be as many points as said.
-    fn tell(self, what: &str, requests: u64, least: u64, began: Instant) {
-        let (points, seconds) = (self.points.into_inner(), began.elapsed().as_secs_f32());
-        println!("{what} at each of {requests} requests: {points} points, {seconds:.0} s");
-        let failures = self.failures.into_inner().unwrap();
-        let shown = failures.iter().take(6).cloned().collect::<Vec<_>>().join("\n\n");
-        let names: Vec<&str> = failures.iter().map(|failure| failure.lines().next().unwrap_or_default()).collect();
-        let names = names.join("\n");
-        assert!(failures.is_empty(), "{} of {points} points went wrong:\n{names}\n\n{shown}", failures.len());
-        assert!(points as u64 >= least, "{points} points are fewer than {least}");
-    }
-}
-
-/// Does something for each number below `end`, on two threads.
-fn on_two_threads(end: u64, each: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
-    std::thread::scope(|threads| {
-        for _ in 0..2 {
-            threads.spawn(|| {
-                while let Some(number) = Some(next.fetch_add(1, Relaxed)).filter(|number| *number < end) {
-                    each(number);
-                }
-            });
-        }
-    });
 }
 
 fn deployed() -> Stage {
@@ -205,30 +162,36 @@ fn deployed() -> Stage {
 }
 
 /// Kills the second commit's deploy at every request, and tries all that may come next.
-fn sweep(what: &str, stage: &Stage, variants: impl Fn(usize) -> Vec<Late> + Sync) {
-    let (began, found) = (Instant::now(), Found::default());
-    on_two_threads(stage.requests, |passed| {
-        let killed = match stage.killed_after(passed) {
-            Ok(killed) => killed,
-            Err(why) => return found.note(|| format!("{passed} requests"), Err(why)),
-        };
-        let held = killed.frozen();
-        for late in variants(held.len()) {
-            for next in [Next::Same, Next::Newer] {
-                let sandbox = arrive(&killed, late);
-                let step = match next {
-                    Next::Same => &stage.second_again,
-                    Next::Newer => {
-                        sandbox.let_time_pass(LATER);
-                        &stage.third
-                    }
-                };
-                let at = || format!("killed after {passed} requests, {held:?} arrive {late:?}, then {next:?}");
-                found.note(at, stage.recover(&sandbox, (step, next), 1));
+fn sweep(what: &str, stage: &Stage, variants: impl Fn(&[String]) -> Vec<Late> + Sync) {
+    let tally = Tally::new();
+    on_two_threads(|next| {
+        while let Some(passed) = Some(next()).filter(|passed| *passed < stage.requests) {
+            let killed = match stage.killed_after(passed) {
+                Ok(killed) => killed,
+                Err(why) => {
+                    tally.note(|| format!("{passed} requests"), Err(why));
+                    continue;
+                }
+            };
+            let held = killed.frozen();
+            for late in variants(&held) {
+                for next in [Next::Same, Next::Newer] {
+                    let sandbox = arrive(&killed, late);
+                    let step = match next {
+                        Next::Same => &stage.second_again,
+                        Next::Newer => {
+                            sandbox.let_time_pass(LATER);
+                            &stage.third
+                        }
+                    };
+                    let at = || format!("killed after {passed} requests, {held:?} arrive {late:?}, then {next:?}");
+                    tally.note(at, stage.recover(&sandbox, (step, next), 1));
+                }
             }
         }
     });
-    found.tell(what, stage.requests, 4 * stage.requests, began);
+    // At least the two commits that may come next.
+    tally.tell(&format!("{what} at each of {} requests", stage.requests), 2 * stage.requests);
 }
 
 #[test]
@@ -239,41 +202,46 @@ fn killed_at_any_request_the_same_commit_or_the_next_one_is_right() {
 #[test]
 fn killed_in_the_very_first_deploy_the_same_commit_or_the_next_one_is_right() {
     let stage = Stage::new(&Scenario::empty(no_time()), 0);
-    sweep("killed in the first deploy", &stage, |_| vec![Late::Never, Late::InOrder]);
+    sweep("killed in the first deploy", &stage, |held| variants(held).into_iter().take(2).collect());
 }
 
+/// At every third request; the second kill comes at another one each time.
 #[test]
 fn killed_twice_in_a_row_the_next_commit_is_right() {
-    let (stage, began, found) = (deployed(), Instant::now(), Found::default());
-    // Every third request; the second kill comes at another one each time.
+    let (stage, tally) = (deployed(), Tally::new());
     let kills = stage.requests.div_ceil(3);
-    on_two_threads(kills, |number| {
-        let passed = number * 3;
-        let killed = match stage.killed_after(passed) {
-            Ok(killed) => killed,
-            Err(why) => return found.note(|| format!("{passed} requests"), Err(why)),
-        };
-        let late = if number % 2 == 0 { Late::InOrder } else { Late::Never };
-        for (then, last, next) in [
-            (&stage.second_again, &stage.second_once_more, Next::Same),
-            (&stage.second_again, &stage.third, Next::Newer),
-            (&stage.third, &stage.third_again, Next::Newer),
-        ] {
-            let sandbox = arrive(&killed, late);
-            if next == Next::Newer {
-                sandbox.let_time_pass(LATER);
+    on_two_threads(|next| {
+        while let Some(number) = Some(next()).filter(|number| *number < kills) {
+            let (passed, again) = (number * 3, number * 11 % 40 + 4);
+            let killed = match stage.killed_after(passed) {
+                Ok(killed) => killed,
+                Err(why) => {
+                    tally.note(|| format!("{passed} requests"), Err(why));
+                    continue;
+                }
+            };
+            let late = if number % 2 == 0 { Late::InOrder } else { Late::Never };
+            for (then, last, next) in [
+                (&stage.second_again, &stage.second_once_more, Next::Same),
+                (&stage.second_again, &stage.third, Next::Newer),
+                (&stage.third, &stage.third_again, Next::Newer),
+            ] {
+                let time_passes = |sandbox: &Sandbox| {
+                    if next == Next::Newer {
+                        sandbox.let_time_pass(LATER)
+                    }
+                };
+                let sandbox = arrive(&killed, late);
+                time_passes(&sandbox);
+                // Where little was left to do, it had ended by then.
+                let _ = kill(then, &sandbox, again);
+                let sandbox = arrive(&sandbox, late);
+                time_passes(&sandbox);
+                let at =
+                    || format!("killed after {passed} and then {again} requests, which arrive {late:?}, then {next:?}");
+                tally.note(at, stage.recover(&sandbox, (last, next), 2));
             }
-            let again = number * 11 % 40 + 4;
-            // Where little was left to do, it had ended by then.
-            let _ = kill(then, &sandbox, again);
-            let sandbox = arrive(&sandbox, late);
-            if next == Next::Newer {
-                sandbox.let_time_pass(LATER);
-            }
-            let at =
-                || format!("killed after {passed} and then {again} requests, all else arrives {late:?}, then {next:?}");
-            found.note(at, stage.recover(&sandbox, (last, next), 2));
         }
     });
-    found.tell("killed twice", kills, 3 * kills, began);
+    tally.tell(&format!("killed twice, first at each of {kills} requests"), 3 * kills);
 }

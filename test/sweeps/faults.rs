@@ -2,6 +2,7 @@
 //! with its own code and a true word, after which an undisturbed run ends where it should have.
 
 use super::scenario::{Scenario, apart, attempt, two_looks};
+use super::tally::{Tally, on_two_threads};
 use super::troubles::{self, Kind};
 use super::twin::Twin;
 use crate::support::{Inside, Step};
@@ -10,8 +11,6 @@ use databricks_deploy::problem::Code;
 use databricks_sandbox::{Fault, On, Sandbox};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Instant;
 
 const ME: &str = "/api/2.0/preview/scim/v2/Me";
 const TOKEN: &str = "/oidc/v1/token";
@@ -198,39 +197,26 @@ fn points<'a>(stage: &Stage, kinds: &'a [Kind], lasts: Lasts) -> (Vec<Point<'a>>
     (points, least)
 }
 
-/// Plays all points on two threads, each with a paused time of its own, and tells what went wrong.
+/// Plays all points, each thread in a paused time of its own.
 fn sweep(what: &str, lasts: Lasts) {
-    let (began, kinds) = (Instant::now(), troubles::all());
-    let (next, failures, figures) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new((0, 0, 0)));
-    std::thread::scope(|threads| {
-        for _ in 0..2 {
-            threads.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-                runtime.expect("a runtime").block_on(async {
-                    let stage = Stage::new().await;
-                    let (points, least) = points(&stage, &kinds, lasts);
-                    *figures.lock().unwrap() = (stage.requests(), points.len(), least);
-                    while let Some(point) = points.get(next.fetch_add(1, Relaxed)) {
-                        let judged = match lasts {
-                            Lasts::Once => stage.passing(point).await,
-                            Lasts::ForEver => stage.lasting(point).await,
-                        };
-                        if let Err(why) = judged {
-                            failures.lock().unwrap().push(format!("{}: {why}", point.name()));
-                        }
-                    }
-                });
-            });
-        }
+    let (tally, kinds, figures) = (Tally::new(), troubles::all(), Mutex::new((0, 0)));
+    on_two_threads(|next| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        runtime.expect("a runtime").block_on(async {
+            let stage = Stage::new().await;
+            let (points, least) = points(&stage, &kinds, lasts);
+            *figures.lock().unwrap() = (stage.requests(), least);
+            while let Some(point) = points.get(next()) {
+                let judged = match lasts {
+                    Lasts::Once => stage.passing(point).await,
+                    Lasts::ForEver => stage.lasting(point).await,
+                };
+                tally.note(|| point.name(), judged);
+            }
+        });
     });
-    let ((requests, points, least), seconds) = (*figures.lock().unwrap(), began.elapsed().as_secs_f32());
-    println!("{what}: {} troubles at {requests} requests: {points} points, {seconds:.0} s", kinds.len());
-    let failures = failures.into_inner().unwrap();
-    let shown = failures.iter().take(6).cloned().collect::<Vec<_>>().join("\n\n");
-    let names: Vec<&str> = failures.iter().map(|failure| failure.lines().next().unwrap_or_default()).collect();
-    let names = names.join("\n");
-    assert!(failures.is_empty(), "{} of {points} points went wrong:\n{names}\n\n{shown}", failures.len());
-    assert!(points >= least && least > 0, "{points} points are fewer than {least}");
+    let (requests, least) = figures.into_inner().unwrap();
+    tally.tell(&format!("{what}: {} of them at {requests} requests", kinds.len()), least);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 mod crash;
 mod faults;
+mod found;
 mod scenario;
+mod tally;
 mod troubles;
 mod twin;
