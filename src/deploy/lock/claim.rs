@@ -4,6 +4,7 @@ use super::held::{Held, remove};
 use super::{Keeper, MARGIN};
 use crate::databricks::error::{Error, Meaning};
 use crate::deploy::parallel;
+use crate::digest::Digest;
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::problem::{Code, Problem};
@@ -59,12 +60,11 @@ impl Claim<'_> {
                     (Some(holder), LOOK)
                 }
                 _ => {
-                    if let Some((held, there)) = self.create(&records, observed).await? {
+                    if let Some(taken) = self.create(&records, observed).await? {
                         if let Some((holder, Some(from))) = dead {
                             self.target.events.emit(Event::LockPassedOver { from, link: link_of(holder) });
                         }
-                        let unchanged = !wait.waited && self.is_unchanged(observed, &there).await?;
-                        return Ok(Taken { held, unchanged });
+                        return Ok(Taken { unchanged: taken.unchanged && !wait.waited, ..taken });
                     }
                     // Whoever was quicker is seen at once, or has ended already. That the name is taken, and nobody to
                     // be seen, again and again, is no race.
@@ -99,7 +99,7 @@ impl Claim<'_> {
     }
 
     /// Creates the next generation; `None` where another one was quicker.
-    async fn create(&self, records: &Records, observed: &Observed) -> Result<Option<(Arc<Held>, Records)>, Stop> {
+    async fn create(&self, records: &Records, observed: &Observed) -> Result<Option<Taken>, Stop> {
         let serial = observed.state.as_ref().map(|state| state.serial).unwrap_or_default();
         // Also beyond every generation that has written the state: what a process that was passed over writes late is
         // lower than whoever holds the lock then.
@@ -111,7 +111,7 @@ impl Claim<'_> {
         // Whatever breaks this off now, what may have been created is looked for and taken away.
         self.keeper.keep(&held);
         let created = match self.put(&held).await {
-            Ok(true) => self.settle(&held, records).await,
+            Ok(true) => self.settle(&held, records, observed).await,
             Ok(false) => Ok(None),
             Err(stop) => Err(stop),
         };
@@ -134,11 +134,18 @@ impl Claim<'_> {
     }
 
     /// Sees whether the generation that was created holds, and takes those away that it passed over.
-    async fn settle(&self, held: &Arc<Held>, basis: &Records) -> Result<Option<(Arc<Held>, Records)>, Stop> {
+    async fn settle(&self, held: &Arc<Held>, basis: &Records, observed: &Observed) -> Result<Option<Taken>, Stop> {
         let (target, generation) = (&self.target, held.generation());
         let failed = |error: Error| refused(&error, held);
         held.refresh().await.map_err(failed)?;
-        let there = target.records().await?;
+        let state = async {
+            match observed.state_digest {
+                Some(_) => target.state_digest().await,
+                None => Ok(None),
+            }
+        };
+        let (there, state) = tokio::join!(target.records(), state);
+        let (there, state) = (there?, state?);
         // One that was not there when we decided to pass over the highest may hold too: both step back.
         let unjudged = there.locks.difference(&basis.locks).any(|one| *one != generation);
         if unjudged || !there.locks.contains(&generation) {
@@ -151,25 +158,13 @@ impl Claim<'_> {
             let file = target.lock_file(*passed);
             remove(held.workspace(), &file).await.map_err(failed)?;
         }
-        Ok(Some((Arc::clone(held), there)))
+        Ok(Some(Taken { held: Arc::clone(held), unchanged: is_unchanged(observed, &there, state) }))
     }
 
     async fn make_folder(&self) -> Result<(), Stop> {
         let folder = self.target.records_folder();
         let made = self.target.workspace.make_folder(folder.as_str()).await;
         made.map_err(|error| parallel::stop(vec![(folder.to_string(), error)], 0))
-    }
-
-    /// Whether what was observed without the lock is what is there with it: every deploy that changed something has
-    /// written the state, or has left its journal.
-    async fn is_unchanged(&self, observed: &Observed, there: &Records) -> Result<bool, Stop> {
-        if observed.records.journal || there.journal {
-            return Ok(false);
-        }
-        if observed.state_digest.is_none() || !there.state {
-            return Ok(observed.records.state == there.state && !there.state);
-        }
-        Ok(self.target.state_digest().await? == observed.state_digest)
     }
 
     /// The lock as it is written, but for the end of its lease.
@@ -208,6 +203,17 @@ impl Claim<'_> {
 }
 
 const FREE_HINT: &str = "run the step again when that build has ended, or raise `TIMEOUT`; nothing was changed";
+
+/// Whether what was observed without the lock is what is there with it, where the state is `state` now: every deploy that
+/// changed something has written the state, or has left its journal.
+fn is_unchanged(observed: &Observed, there: &Records, state: Option<Digest>) -> bool {
+    let same_state = match observed.state_digest {
+        Some(digest) => state == Some(digest),
+        // None, before and now; one that is too large to be read is another matter.
+        None => !observed.records.state && !there.state,
+    };
+    same_state && !observed.records.journal && !there.journal
+}
 
 /// Whom we wait for.
 #[derive(Default)]
