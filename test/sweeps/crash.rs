@@ -5,13 +5,16 @@
 use super::scenario::{Scenario, apart, attempt, no_time};
 use super::tally::{Tally, on_two_threads};
 use super::twin::Twin;
-use crate::support::{Ended, Step, changes};
-use databricks_sandbox::{Running, Sandbox};
+use crate::support::{Ended, Step};
+use databricks_sandbox::{Recorded, Running, Sandbox};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Longer than a lease: whoever comes later than that does not wait for a lock that nobody renews.
 const LATER: Duration = Duration::from_secs(180);
+
+/// What a deploy without work sends beside questions: it logs in, and runs what it was told to run.
+const NO_CHANGE: [&str; 2] = ["POST /oidc/v1/token", "POST /api/2.2/jobs/run-now"];
 
 /// What becomes of the requests that were on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Stage {
         let (same, newer) = (deployed(&second), deployed(&third));
         let requests = same.requests().len() - base.requests().len();
         let undisturbed = [Twin::of(&same), Twin::of(&newer)];
-        assert_eq!(undisturbed.each_ref().map(Twin::copies), [edits; 2], "a copy of each edit");
+        undisturbed.iter().for_each(|twin| twin.assert_settled(edits));
         Stage {
             base,
             second,
@@ -103,8 +106,9 @@ impl Stage {
         }
         let since = sandbox.requests().len();
         let quiet = deploy(step, sandbox);
-        let sent = changes(sandbox, since).into_iter().filter(|line| line != "token" && line != "run-now");
-        let sent: Vec<String> = sent.collect();
+        let sent: Vec<String> = sandbox.requests().iter().skip(since).map(Recorded::line).collect();
+        let asks = |line: &String| line.starts_with("GET ") || NO_CHANGE.contains(&line.as_str());
+        let sent: Vec<String> = sent.into_iter().filter(|line| !asks(line)).collect();
         if quiet.code != 0 || !sent.is_empty() {
             return fail(format!("the third run ended with {} and sent {sent:?}\n{}", quiet.code, quiet.log));
         }

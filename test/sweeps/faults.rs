@@ -59,7 +59,8 @@ impl Stage {
             }
         }
         let undisturbed = Twin::of(&sandbox);
-        assert_eq!((undisturbed.copies(), sandbox.runs().len()), (1, 1), "one edit, one run");
+        undisturbed.assert_settled(1);
+        assert_eq!(sandbox.runs().len(), 1);
         Stage { scenario, second, again, undisturbed, drifted: ended.outcome.drifted.len(), asked }
     }
 

@@ -57,9 +57,11 @@ impl Twin {
         twin
     }
 
-    /// How many edits are kept.
-    pub(super) fn copies(&self) -> usize {
-        self.copies.len()
+    /// Whether it is one to compare with: so many edits are kept, and of the records there is the state alone.
+    pub(super) fn assert_settled(&self, edits: usize) {
+        assert_eq!(self.copies.len(), edits, "{:?}", self.copies);
+        assert_eq!(self.records, BTreeSet::from(["state.json".to_owned()]));
+        assert!(!self.state.is_empty() && !self.given.is_empty());
     }
 
     /// What differs from the twin that was never disturbed, in words.
