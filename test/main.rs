@@ -30,3 +30,4 @@ mod settings;
 mod source;
 mod state;
 mod support;
+mod sweeps;

@@ -6,7 +6,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use meaning::{Meaning, classify};
+pub use meaning::{Meaning, classify, classify_content};
 pub use parse::{parse_done, parse_json};
 
 use crate::http::{Answer, Cause, Failure};

@@ -89,7 +89,7 @@ impl Workspace {
     }
 
     async fn send<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
-        Ok(error::parse_json(&self.client.send(call, error::classify).await?)?)
+        Ok(error::parse_json(&self.client.send(call, error::classify_content).await?)?)
     }
 }
 

@@ -109,6 +109,10 @@ pub enum Verdict {
     RetryUncertain,
     /// The credential was refused; sign anew and send again, once.
     LoginAgain,
+    /// Somebody else seems to have answered, or the answer was damaged on its way. From a server that this client has
+    /// never had an accepted answer of, that is final: it may be the wrong one. From any other it is a passing trouble,
+    /// and the request may have had its effect.
+    Foreign,
     /// The server's final word.
     Fail,
 }

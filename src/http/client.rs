@@ -97,6 +97,8 @@ struct Shared {
     host: Arc<Host>,
     authorize: Arc<dyn Authorize>,
     limits: Limits,
+    /// Whether an answer was ever accepted: then it is the right server that is asked.
+    proven: AtomicBool,
 }
 
 /// What clients of one host share, whatever they sign with.
@@ -128,15 +130,15 @@ impl Client {
 
     fn of(host: Arc<Host>, authorize: Arc<dyn Authorize>, deadline: Instant) -> Client {
         Client {
-            shared: Arc::new(Shared { host, authorize, limits: Limits::new() }),
+            shared: Arc::new(Shared { host, authorize, limits: Limits::new(), proven: AtomicBool::new(false) }),
             deadline,
             longest_answer: LONGEST_ANSWER,
             fence: None,
         }
     }
 
-    /// A client to the same host that signs with something else. It has limits of its own; what it sends is counted
-    /// together with this one's.
+    /// A client to the same host that signs with something else. It has limits of its own, and what the host has shown to
+    /// this one proves nothing to it; what it sends is counted together with this one's.
     #[must_use]
     pub fn sibling(&self, authorize: Arc<dyn Authorize>) -> Client {
         Client::of(Arc::clone(&self.shared.host), authorize, self.deadline)
@@ -201,7 +203,7 @@ impl Client {
     ///
     /// What certainly had no effect is repeated whatever [`Call::repeat`] says: no connection, [`Verdict::Retry`], one
     /// [`Verdict::LoginAgain`]. After an uncertain end (a broken connection, no answer in time,
-    /// [`Verdict::RetryUncertain`], the deadline) [`Repeat`] decides.
+    /// [`Verdict::RetryUncertain`], a later [`Verdict::Foreign`], the deadline) [`Repeat`] decides.
     pub async fn send(&self, call: &Call, classify: impl Fn(&Answer) -> Verdict) -> Result<Answer, Failure> {
         let host = &self.shared.host;
         let lane = self.shared.limits.lane(call.class);
@@ -250,7 +252,11 @@ impl Client {
                     let verdict = classify(&answer);
                     self.note(&lane, &turn, &answer, &mut course);
                     match verdict {
-                        Verdict::Accept => return Ok(answer),
+                        Verdict::Accept => {
+                            self.shared.proven.store(true, Relaxed);
+                            return Ok(answer);
+                        }
+                        Verdict::Foreign if !self.shared.proven.load(Relaxed) => return Err(Failure::Refused(answer)),
                         Verdict::Fail => return Err(Failure::Refused(answer)),
                         Verdict::LoginAgain => {
                             if course.signed_anew || !self.shared.authorize.refused(&credentials) {
@@ -261,7 +267,7 @@ impl Client {
                             continue;
                         }
                         Verdict::Retry => (Cause::Answer(answer), Effect::None),
-                        Verdict::RetryUncertain => (Cause::Answer(answer), Effect::Unknown),
+                        Verdict::RetryUncertain | Verdict::Foreign => (Cause::Answer(answer), Effect::Unknown),
                     }
                 }
             };

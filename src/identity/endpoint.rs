@@ -4,7 +4,7 @@ use super::cache::Grant;
 use super::patient;
 use super::refusal::Refusal;
 use super::token_request::ask;
-use crate::databricks::error::{Error, classify, parse_json};
+use crate::databricks::error::{Error, classify_content, parse_json};
 use crate::http::{Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Unsigned};
 use crate::problem::{Code, Problem};
 use crate::settings::{Settings, TrustedHosts, is_account_console};
@@ -172,7 +172,7 @@ impl Endpoint {
             repeat: Repeat::Always,
             patience: Some(Duration::from_secs(10)),
         };
-        Ok(parse_json(&client.send(&call, classify).await?)?)
+        Ok(parse_json(&client.send(&call, classify_content).await?)?)
     }
 }
 

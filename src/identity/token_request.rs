@@ -2,7 +2,7 @@
 
 use super::cache::Grant;
 use super::refusal::{self, Refusal};
-use crate::databricks::error::{classify, parse_json};
+use crate::databricks::error::{classify_content, parse_json};
 use crate::http::{Answer, Body, Call, Class, Client, Method, NoCredential, Repeat};
 use crate::problem::Problem;
 use crate::secrets::Secret;
@@ -28,7 +28,7 @@ pub(super) async fn ask(
         repeat: Repeat::Always,
         patience: None,
     };
-    match client.send(&call, classify).await {
+    match client.send(&call, classify_content).await {
         Ok(answer) => grant(&answer),
         Err(failure) => Err(refusal::of(failure, refused)),
     }

@@ -67,7 +67,12 @@ pub(super) async fn outputs(context: &Context<'_>, label: &RunLabel, run: &Run) 
                     output: text::plain(&result),
                 });
             }
-            Err(error) => tracing::debug!("no output of task {}: {}", task.key, error.problem().message),
+            // It was asked for, so that it is not left out in silence.
+            Err(error) => {
+                let problem = error.problem();
+                let message = format!("the output of its task {} cannot be read: {}", task.key, problem.message);
+                context.events.emit(Event::Warned(Problem { message, ..problem }.at(label.name.clone())));
+            }
         }
     }
 }

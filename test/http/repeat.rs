@@ -2,14 +2,14 @@
 
 use super::script::*;
 use databricks_deploy::digest::Digest;
-use databricks_deploy::http::{Body, Cause, Failure, Part, PartContent, Repeat, Verdict, WireError};
+use databricks_deploy::http::{Body, Cause, Client, Failure, Part, PartContent, Repeat, Verdict, WireError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 #[tokio::test(start_paused = true)]
 async fn every_status_under_every_verdict_is_repeated_only_where_it_may_be() {
-    use databricks_deploy::http::Client;
-    let verdicts = [Verdict::Accept, Verdict::Retry, Verdict::RetryUncertain, Verdict::LoginAgain, Verdict::Fail];
+    use Verdict::{Accept, Fail, Foreign, LoginAgain, Retry, RetryUncertain};
+    let verdicts = [Accept, Retry, RetryUncertain, LoginAgain, Foreign, Fail];
     for code in 100..600 {
         for repeat in REPEATS {
             for verdict in &verdicts {
@@ -25,12 +25,13 @@ async fn every_status_under_every_verdict_is_repeated_only_where_it_may_be() {
 
                 let case = format!("{code} {repeat:?} {verdict:?}: {end:?}");
                 let uncertain = *verdict == Verdict::RetryUncertain && repeat == Repeat::LookFirst;
-                let repeated = !uncertain && !matches!(verdict, Verdict::Accept | Verdict::Fail);
+                let repeated = !uncertain && !matches!(verdict, Accept | Foreign | Fail);
                 assert_eq!(script.count(), 1 + usize::from(repeated), "{case}");
                 match &end {
                     Ok(answer) => assert_eq!(answer.status, if repeated { 200 } else { code }, "{case}"),
                     Err(Failure::Refused(answer)) => {
-                        assert!(*verdict == Verdict::Fail && answer.status == code, "{case}")
+                        // It is the very first answer of this server.
+                        assert!(matches!(verdict, Fail | Foreign) && answer.status == code, "{case}")
                     }
                     Err(Failure::Uncertain { cause: Cause::Answer(answer), .. }) => {
                         assert!(uncertain && answer.status == code, "{case}");
@@ -44,6 +45,53 @@ async fn every_status_under_every_verdict_is_repeated_only_where_it_may_be() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_answer_is_final_until_the_server_has_proved_itself() {
+    let understand = |answer: &databricks_deploy::http::Answer| match answer.status {
+        200 => Verdict::Accept,
+        _ => Verdict::Foreign,
+    };
+    for repeat in REPEATS {
+        // The very first answer, then one after an answer that was accepted.
+        let script = Script::new(|request| status(if request % 2 == 0 { 299 } else { 200 }));
+        let client = client(&script);
+        let end = client.send(&call(repeat), understand).await;
+        assert!(matches!(&end, Err(Failure::Refused(answer)) if answer.status == 299), "{end:?}");
+        assert_eq!(client.send(&call(repeat), understand).await.unwrap().attempts, 1);
+        let end = client.send(&call(repeat), understand).await;
+        match repeat {
+            // It may have had its effect.
+            Repeat::LookFirst => assert!(matches!(&end, Err(Failure::Uncertain { .. })), "{end:?}"),
+            Repeat::Always | Repeat::ByToken => assert_eq!(end.unwrap().attempts, 2),
+        }
+        // Who signs with something else has to see for himself, and clones have seen what their like has.
+        let script = Script::new(|request| status(if request == 0 { 200 } else { 299 }));
+        let client = Client::new(options(), script.clone(), Arc::new(Signer::default()));
+        client.send(&call(repeat), understand).await.unwrap();
+        let end = client.sibling(Arc::new(Signer::default())).send(&call(repeat), understand).await;
+        assert!(matches!(&end, Err(Failure::Refused(_))), "{end:?}");
+        let end = client.until(options().deadline).send(&call(repeat), understand).await;
+        assert!(!matches!(&end, Err(Failure::Refused(_))), "{end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_answer_that_stays_ends_the_call_with_the_last_one() {
+    let script = Script::new(|request| status(if request == 0 { 200 } else { 299 }));
+    let client = client(&script);
+    let understand = |answer: &databricks_deploy::http::Answer| match answer.status {
+        200 => Verdict::Accept,
+        _ => Verdict::Foreign,
+    };
+    client.send(&call(Repeat::Always), understand).await.unwrap();
+    let end = client.send(&call(Repeat::Always), understand).await.unwrap_err();
+    assert!(
+        matches!(&end, Failure::Exhausted { cause: Cause::Answer(answer), uncertain: true, .. } if answer.status == 299),
+        "{end:?}"
+    );
+    assert!(script.count() > 10, "{}", script.count());
 }
 
 #[tokio::test(start_paused = true)]

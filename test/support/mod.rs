@@ -8,7 +8,7 @@ mod workspace;
 
 pub(crate) use golden::{assert_golden, assert_golden_text};
 pub(crate) use memory::InMemory;
-pub(crate) use target::{BEFORE, EXPLORE, STATE, TARGET, Twin, asked, asked_sorted, below, changes, one_of_each, twin};
+pub(crate) use target::{BEFORE, EXPLORE, STATE, TARGET, asked, asked_sorted, below, changes, one_of_each, twin};
 pub(crate) use workspace::{workspace, workspace_of};
 
 use databricks_deploy::exit::Exit;
@@ -24,9 +24,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// A clone on disk and the environment of a step; starts from what nearly every test needs.
+/// A clone on disk and the environment of a step; starts from what nearly every test needs. Copies of it share the clone.
+#[derive(Clone)]
 pub(crate) struct Step {
-    clone: TempDir,
+    clone: Arc<TempDir>,
     variables: BTreeMap<String, String>,
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct Ended {
 impl Step {
     /// A step of a branch build, with an empty clone and no pipe variables but `NO_COLOR`.
     pub(crate) fn new() -> Step {
-        let clone = tempfile::tempdir().expect("a temporary folder");
+        let clone = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let mut step = Step { clone, variables: BTreeMap::new() };
         let root = step.root().to_string_lossy().into_owned();
         for (name, value) in [

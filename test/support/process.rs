@@ -50,6 +50,17 @@ impl Pipe {
         assert!(killed.success());
     }
 
+    /// Whether the process has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_some()
+    }
+
+    /// Ends it at once, whatever it is about (SIGKILL); what it would still have said is lost.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it is ours to kill");
+        self.child.wait().expect("it ends");
+    }
+
     /// Reads the rest of the log, and waits for the end.
     pub(crate) fn end(mut self) -> Ended {
         self.log.read_to_string(&mut self.seen).expect("the log is UTF-8");

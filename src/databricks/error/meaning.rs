@@ -1,6 +1,6 @@
 //! What an error means, and what follows for the call that got it.
 
-use super::parse::{is_blank, looks_like_json};
+use super::parse::{is_blank, is_json, looks_like_json};
 use super::{ApiError, Shape};
 use crate::http::{Answer, Verdict};
 
@@ -64,14 +64,18 @@ const LIMITED: [&str; 2] = ["RPC token bucket limit has been exceeded", "REQUEST
 
 /// How a call to any API of the workspace that answers in JSON is to be understood.
 ///
-/// 429 and 503 had no effect; 500, 502 and 504 may have had one. A 200 that is not JSON is the server's final word: it
-/// comes from a wrong host, and [`parse_json`](super::parse_json) says so.
+/// 429 and 503 had no effect; 500, 502 and 504 may have had one. A success that is no whole JSON, and a redirect, come from
+/// a wrong host; or, where it has been right before, from somebody between: a proxy, a log-in page.
 pub fn classify(answer: &Answer) -> Verdict {
     match answer.status {
-        200..=299 if is_blank(&answer.body) || looks_like_json(&answer.body) => return Verdict::Accept,
+        200..=299 if is_blank(&answer.body) || is_json(&answer.body) => return Verdict::Accept,
+        200..=299 => return Verdict::Foreign,
+        300..=399 if ApiError::read(answer).meaning() == Meaning::NotDatabricks => return Verdict::Foreign,
         0..=399 => return Verdict::Fail,
         401 => return Verdict::LoginAgain,
         429 | 503 => return Verdict::Retry,
+        // A refusal of which a part was lost on the way says nothing that one can rely on.
+        _ if looks_like_json(&answer.body) && !is_json(&answer.body) => return Verdict::Foreign,
         _ => {}
     }
     let error = ApiError::read(answer);
@@ -81,6 +85,14 @@ pub fn classify(answer: &Answer) -> Verdict {
         _ if mentions(&error, &NOT_READY) || is(&error, "TEMPORARILY_UNAVAILABLE") => Verdict::Retry,
         Meaning::Transient => Verdict::RetryUncertain,
         _ => Verdict::Fail,
+    }
+}
+
+/// The same for calls whose answer must say something: nothing at all is no answer to them.
+pub fn classify_content(answer: &Answer) -> Verdict {
+    match classify(answer) {
+        Verdict::Accept if is_blank(&answer.body) => Verdict::Foreign,
+        verdict => verdict,
     }
 }
 

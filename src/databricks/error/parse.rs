@@ -6,7 +6,7 @@ use super::{ApiError, Details, Shape};
 use crate::http::Answer;
 use crate::order;
 use crate::text;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub fn parse_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, ApiError> {
         return Err(error(answer));
     }
     serde_json::from_slice(&answer.body).map_err(|reason| {
+        if reason.is_eof() {
+            return error(answer);
+        }
         let message = format!("the answer is not the JSON that was expected ({})", clean(&reason.to_string()));
         new(answer, Shape::Success, None, message)
     })
@@ -33,7 +36,7 @@ pub fn parse_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, ApiError> {
 /// A successful answer whose content does not matter: `{}`, `null` or nothing (the SDKs accept all three). Pages and
 /// redirects are errors.
 pub fn parse_done(answer: &Answer) -> Result<(), ApiError> {
-    let fine = is_success(answer) && (is_blank(&answer.body) || looks_like_json(&answer.body));
+    let fine = is_success(answer) && (is_blank(&answer.body) || is_json(&answer.body));
     if fine { Ok(()) } else { Err(error(answer)) }
 }
 
@@ -43,6 +46,18 @@ fn is_success(answer: &Answer) -> bool {
 
 pub(super) fn is_blank(body: &[u8]) -> bool {
     body.trim_ascii().is_empty()
+}
+
+/// Whether the body is JSON to its end.
+pub(super) fn is_json(body: &[u8]) -> bool {
+    looks_like_json(body) && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+}
+
+/// What is said of JSON whose end is missing.
+const CUT: &str = "the answer ends in the middle";
+
+fn is_cut(body: &[u8]) -> bool {
+    looks_like_json(body) && matches!(serde_json::from_slice::<IgnoredAny>(body), Err(error) if error.is_eof())
 }
 
 /// Whether the body starts as JSON does: enough to tell an API from a login page.
@@ -79,6 +94,9 @@ pub(super) fn error(answer: &Answer) -> ApiError {
         && let Some(error) = object(answer, &fields)
     {
         return error;
+    }
+    if is_cut(&answer.body) {
+        return new(answer, Shape::Page, None, CUT.to_owned());
     }
     let page = &answer.body[..answer.body.len().min(LONGEST_PAGE)];
     let text = String::from_utf8_lossy(page);
@@ -200,7 +218,8 @@ fn success(answer: &Answer) -> ApiError {
         return new(answer, Shape::Success, None, "the answer is empty".to_owned());
     }
     if looks_like_json(&answer.body) {
-        return new(answer, Shape::Success, None, "the answer is not the JSON that was expected".to_owned());
+        let what = if is_cut(&answer.body) { CUT } else { "the answer is not the JSON that was expected" };
+        return new(answer, Shape::Success, None, what.to_owned());
     }
     let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(LONGEST_PAGE)]);
     let message = match element(&text, "title") {

@@ -25,7 +25,7 @@ fn mismatch(existing: Option<&str>) -> Meaning {
 #[test]
 fn every_shape_is_read_and_understood() {
     use Meaning::*;
-    use Verdict::{Accept, Fail, LoginAgain, Retry, RetryUncertain};
+    use Verdict::{Accept, Fail, Foreign, LoginAgain, Retry, RetryUncertain};
     let import = "POST /api/2.0/workspace/import";
     let export = "GET /api/2.0/workspace/export";
     let delete = "POST /api/2.0/workspace/delete";
@@ -107,10 +107,10 @@ fn every_shape_is_read_and_understood() {
         (import, 400, r#"{"error_code":"BAD_REQUEST","message":"Timed out after 60 s"}"#,
             Some("BAD_REQUEST"), "Timed out after 60 s", Transient, RetryUncertain),
         // Successes that are none
-        (import, 200, "<!DOCTYPE html><html><title>Sign\n in</title></html>", None, "a web page, \"Sign in\", instead of JSON", NotDatabricks, Fail),
-        (import, 200, "hello", None, "text instead of JSON: hello", NotDatabricks, Fail),
+        (import, 200, "<!DOCTYPE html><html><title>Sign\n in</title></html>", None, "a web page, \"Sign in\", instead of JSON", NotDatabricks, Foreign),
+        (import, 200, "hello", None, "text instead of JSON: hello", NotDatabricks, Foreign),
         (import, 200, "", None, "the answer is empty", Other, Accept),
-        (import, 302, "", None, "a redirect", NotDatabricks, Fail),
+        (import, 302, "", None, "a redirect", NotDatabricks, Foreign),
     ];
     for (request, status, body, code, message, meaning, verdict) in table {
         let answer = answer(request, *status, &[], body);
@@ -165,7 +165,8 @@ fn json_is_parsed_or_the_reason_is_true() {
     let parse = |status, body| parse_json::<Me>(&answer("GET /me", status, &[], body)).map_err(|error| error.message);
     assert_eq!(parse(200, r#" {"id":18446744073709551615,"x":1}"#), Ok(Me { id: u64::MAX }));
     let expected = "the answer is not the JSON that was expected (";
-    assert!(parse(200, r#"{"id":"#).unwrap_err().starts_with(expected));
+    assert!(parse(200, r#"{"id":1 2}"#).unwrap_err().starts_with(expected));
+    assert_eq!(parse(200, r#"{"id":"#).unwrap_err(), "the answer ends in the middle");
     assert!(parse(200, "{}").unwrap_err().contains("missing field `id`"));
     assert_eq!(parse(200, "").unwrap_err(), "the answer is empty");
     assert_eq!(parse(200, "<html>").unwrap_err(), "a web page instead of JSON");
@@ -177,6 +178,34 @@ fn json_is_parsed_or_the_reason_is_true() {
     }
     assert_eq!(done(200, "<html>").unwrap_err().meaning(), Meaning::NotDatabricks);
     assert!(done(301, "{}").is_err());
+    assert_eq!(done(200, "{").unwrap_err().message, "the answer ends in the middle");
+}
+
+#[test]
+fn what_is_no_answer_of_an_api_is_foreign() {
+    let private = ("location", "https://dbc.example.com/login.html?error=private-link-validation-error:1");
+    let answer = |status, headers: &[_], body| answer("GET /x", status, headers, body);
+    for body in ["{", r#"{"a":1"#, r#"{"a":1}}"#, r#"{"a":1} <html>"#, "[1,", "\"", "nul", "<html>", "hello", "1"] {
+        assert_eq!(classify(&answer(200, &[], body)), Verdict::Foreign, "{body}");
+        assert_eq!(classify_content(&answer(200, &[], body)), Verdict::Foreign, "{body}");
+    }
+    for body in ["", " \n"] {
+        assert_eq!(classify(&answer(200, &[], body)), Verdict::Accept, "it may be how an order is answered");
+        assert_eq!(classify_content(&answer(200, &[], body)), Verdict::Foreign);
+    }
+    for body in ["{}", " {\"a\":[1]}\n", "null", "[]"] {
+        assert_eq!(classify(&answer(200, &[], body)), Verdict::Accept, "{body}");
+        assert_eq!(classify_content(&answer(200, &[], body)), Verdict::Accept, "{body}");
+    }
+    // What is half is repeated whatever its status, and what a page is refused with is not.
+    for status in [400, 404, 409] {
+        assert_eq!(classify(&answer(status, &[], r#"{"error_code":"RESOURCE"#)), Verdict::Foreign);
+        assert_eq!(classify(&answer(status, &[], "<html>")), Verdict::Fail);
+    }
+    let half = ApiError::read(&answer(404, &[], r#"{"error_code":"RESOURCE"#));
+    assert_eq!((half.meaning(), &*half.message), (Meaning::NotDatabricks, "the answer ends in the middle"));
+    assert_eq!(classify(&answer(307, &[("location", "https://login.example.com/")], "")), Verdict::Foreign);
+    assert_eq!(classify(&answer(303, &[private], "")), Verdict::Fail, "the workspace itself says so");
 }
 
 #[test]

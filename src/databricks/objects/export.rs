@@ -63,7 +63,7 @@ impl Workspace {
 /// A success is the content, whatever it looks like, unless it is a page that somebody else put in its place.
 fn classify(answer: &Answer, export: Export) -> Verdict {
     match answer.status {
-        200 if is_page(answer, export) && !is_the_file(answer, export) => Verdict::Fail,
+        200 if is_page(answer, export) && !is_the_file(answer, export) => Verdict::Foreign,
         200 => Verdict::Accept,
         _ => error::classify(answer),
     }

@@ -4,6 +4,7 @@ use crate::bodies::Pieces;
 use crate::doors;
 use crate::errors::ApiError;
 use crate::faults::{Moment, Strike, Trouble};
+use crate::freeze::UnderWay;
 use crate::gate;
 use crate::ids;
 use crate::limits;
@@ -47,16 +48,17 @@ impl Sandbox {
 
     async fn walk(self, request: Request<Body>) -> Result<Response<Body>, Dropped> {
         let (head, body) = request.into_parts();
-        let (number, strike) = self.arrive(&head);
+        let (number, strike, under_way) = self.arrive(&head);
         let payload = Payload::read(&head, body).await.ok_or(Dropped)?;
         payload.record(&mut self.state().requests[number]);
+        let Some(_under_way) = under_way else { return self.hold(number, head, payload).await };
 
         pause(strike.delay_before).await;
         let request_id = ids::request_id(number as u64 + 1);
         let reply = match &strike.trouble {
             Some(Trouble::Drop(Moment::Before)) => return Err(Dropped),
             Some(Trouble::Answer(Moment::Before, canned)) => Reply::canned(canned.clone()),
-            _ => self.handle(number, &request_id, &head, payload),
+            _ => self.handle(number, &head, payload),
         };
         pause(strike.delay_after).await;
         let reply = match &strike.trouble {
@@ -73,17 +75,21 @@ impl Sandbox {
     }
 
     /// Records the head, and counts the request with the faults: both at its arrival, so that "the k-th request" means
-    /// the same in the record and in a fault.
-    fn arrive(&self, head: &Parts) -> (usize, Strike) {
+    /// the same in the record and in a fault. `None` instead of the last means that it is to be held.
+    fn arrive(&self, head: &Parts) -> (usize, Strike, Option<UnderWay>) {
         let mut state = self.state();
         let mut record = record_head(head, state.clock.millis());
         let strike = state.faults.strike(&head.method, head.uri.path());
         record.fault = strike.is_any();
         state.requests.push(record);
-        (state.requests.len() - 1, strike)
+        let (number, passes) = (state.requests.len() - 1, state.freezer.lets_pass());
+        drop(state);
+        (number, strike, passes.then(|| UnderWay::of(self)))
     }
 
-    fn handle(&self, number: usize, request_id: &str, head: &Parts, payload: Payload) -> Reply {
+    /// Lets the request have its effect.
+    pub(crate) fn handle(&self, number: usize, head: &Parts, payload: Payload) -> Reply {
+        let request_id = &ids::request_id(number as u64 + 1);
         let mut state = self.state();
         let state = &mut *state;
         let record = &mut state.requests[number];
@@ -150,7 +156,10 @@ async fn pause(time: Duration) {
 
 /// Puts the answer on the wire, with the misbehaviour that a fault orders.
 fn respond(reply: Reply, trouble: Option<Trouble>, date: Option<&str>, request_id: &str) -> Response<Body> {
-    let Reply { status, headers, body } = reply;
+    let Reply { status, headers, mut body } = reply;
+    if let Some(Trouble::Cut(keep)) = trouble {
+        body.truncate(keep);
+    }
     let length = body.len();
     let body = match trouble {
         Some(Trouble::Truncate(keep)) => Body::new(Pieces::truncated(&body, keep)),

@@ -116,6 +116,9 @@ pub enum Trouble {
     Delay(Moment, Duration),
     /// The answer's head is true, its body ends after so many bytes, and the connection closes.
     Truncate(usize),
+    /// The answer's body is cut to so many bytes, and its head says that this is all: as somebody between hands it on
+    /// who has lost the rest.
+    Cut(usize),
     /// The answer's body comes in pieces of so many bytes, with a pause (tokio time) before each.
     Slow {
         /// How many bytes a piece has; at least 1.
@@ -165,7 +168,7 @@ impl Fault {
 }
 
 /// The faults that are armed, and how far each has counted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
     armed: Vec<(Fault, u64)>,
 }

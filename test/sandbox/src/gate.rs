@@ -62,7 +62,7 @@ pub(crate) fn identify(state: &State, authorization: Option<&str>, request_id: &
     let bad = || ApiError::bad_token(request_id);
     let issued = state.oauth.tokens.get(credential).filter(|issued| issued.resource == Resource::Databricks);
     let issued = issued.ok_or_else(bad)?;
-    let left = issued.left().ok_or_else(bad)?;
+    let left = issued.left(state.clock.now()).ok_or_else(bad)?;
     if issued.way == Way::EntraSecret && (state.host.cloud != "Azure" || left < LEAST_LEFT) {
         return Err(bad());
     }
@@ -98,7 +98,7 @@ fn manages_in_azure(state: &State, headers: &HeaderMap, caller: &Caller) -> Resu
     let good = state.oauth.tokens.get(&token).is_some_and(|issued| {
         issued.resource == Resource::Azure
             && issued.principal == caller.principal.name
-            && issued.left().is_some_and(|left| left >= LEAST_LEFT)
+            && issued.left(state.clock.now()).is_some_and(|left| left >= LEAST_LEFT)
     });
     if !good {
         return Err(ApiError::denied("The management token is not valid for this service principal."));

@@ -18,7 +18,7 @@ pub enum HostKind {
 }
 
 /// The settings of the host.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HostSettings {
     pub(crate) kind: HostKind,
     pub(crate) has_metadata: bool,

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Numbers of objects, jobs and runs. They lie above 2^53 and are odd, so that whoever reads one as a floating-point
 /// number gets another one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ids {
     next: i64,
 }

@@ -51,6 +51,7 @@ mod doors;
 mod entra;
 mod errors;
 mod faults;
+mod freeze;
 mod gate;
 mod host;
 mod ids;

@@ -39,7 +39,7 @@ pub struct Rival {
 }
 
 /// A limit, and what is left in its bucket.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bucket {
     limit: RateLimit,
     conditions: Conditions,

@@ -64,7 +64,7 @@ impl Grantee {
 }
 
 /// Everything that was given.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Permissions {
     groups: BTreeSet<String>,
     /// By object id: an object that is deleted and made again has lost what was given on it.

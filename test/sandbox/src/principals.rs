@@ -182,7 +182,7 @@ fn holds(folder: &str, path: &str) -> bool {
 }
 
 /// All principals, with their numeric SCIM ids and tokens.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Principals {
     known: Vec<(i64, Arc<Principal>)>,
     tokens: BTreeMap<String, usize>,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const RECORDED_CONTENT: usize = 4096;
 
 /// The body of a request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Payload {
     Empty,
     Json(Value),

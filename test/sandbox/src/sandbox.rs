@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::entra::Entra;
 use crate::faults::{Fault, Faults};
+use crate::freeze::Freezer;
 use crate::host::HostSettings;
 use crate::ids::Ids;
 use crate::issuer::Issuers;
@@ -20,16 +21,23 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 const FIRST_USER: &str = "ci@example.com";
 
-/// A fake workspace. Clones share it.
+/// A fake workspace. Clones share it; a [fork](Sandbox::fork) is another one.
 #[derive(Clone)]
 pub struct Sandbox {
-    state: Arc<Mutex<State>>,
+    pub(crate) shared: Arc<Shared>,
     token: Arc<str>,
+}
+
+/// What clones share.
+pub(crate) struct Shared {
+    pub(crate) state: Mutex<State>,
+    /// Told whenever a request was answered or held, or a connection ended.
+    pub(crate) moved: Condvar,
 }
 
 impl fmt::Debug for Sandbox {
@@ -74,23 +82,49 @@ impl Sandbox {
             jobs: Jobs::default(),
             runs: Runs::default(),
             faults: Faults::default(),
+            freezer: Freezer::default(),
             buckets: Vec::new(),
             requests: Vec::new(),
             unknown_routes: Vec::new(),
             connections: 0,
+            open_connections: 0,
         };
         let now = state.clock.millis();
         for folder in [ROOT, "/Workspace/Users", "/Workspace/Shared"] {
             state.tree.plant(folder, &mut state.ids, now);
         }
-        let mut sandbox = Sandbox { state: Arc::new(Mutex::new(state)), token: Arc::from("") };
+        let mut sandbox = Sandbox::of(state, Arc::from(""));
         sandbox.token = Arc::from(sandbox.add_principal(Principal::admin(FIRST_USER)));
         sandbox
     }
 
+    fn of(state: State, token: Arc<str>) -> Sandbox {
+        Sandbox { shared: Arc::new(Shared { state: Mutex::new(state), moved: Condvar::new() }), token }
+    }
+
+    /// Another workspace in which everything is as it is in this one now, whatever becomes of either: objects and ids,
+    /// principals and tokens, jobs and runs, troubles, the record of requests, what is held. Nobody is connected to it.
+    /// Its clock goes on from the same moment of tokio's time, so that forks of a sandbox in paused time belong into the
+    /// same runtime.
+    #[must_use]
+    pub fn fork(&self) -> Sandbox {
+        let mut state = self.state().clone();
+        state.clock = state.clock.fork();
+        state.open_connections = 0;
+        state.freezer.forget_under_way();
+        Sandbox::of(state, Arc::clone(&self.token))
+    }
+
+    /// Moves the clock on, as if so much time had passed in which nobody asked for anything: `Date` and the times of
+    /// objects, the lives of tokens, runs and rate limits. Tokio's time stays where it is, and with it every pause that
+    /// a fault has ordered.
+    pub fn let_time_pass(&self, time: Duration) {
+        self.state().clock.skip(time);
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // A test that failed while it held the lock must not hide its failure behind another one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The token of `ci@example.com`.
@@ -287,6 +321,12 @@ impl Sandbox {
     #[must_use]
     pub fn objects(&self) -> BTreeMap<String, Object> {
         self.state().tree.all().clone()
+    }
+
+    /// The settings of every job, by its id, with the server's defaults filled in.
+    #[must_use]
+    pub fn jobs(&self) -> BTreeMap<i64, Value> {
+        self.state().jobs.all.iter().map(|(id, job)| (*id, job.settings.clone())).collect()
     }
 
     /// Every run so far, in the order in which they were triggered.

@@ -40,14 +40,18 @@ impl Sandbox {
                     };
                     // Answers are small; waiting to fill a packet would only add latency.
                     let _ = stream.set_nodelay(true);
-                    self.state().connections += 1;
                     let sandbox = self.clone();
+                    let open = sandbox.connected();
                     match tls.clone() {
                         None => {
-                            connections.spawn(sandbox.converse(stream, Scheme::HTTP));
+                            connections.spawn(async move {
+                                let _open = open;
+                                sandbox.converse(stream, Scheme::HTTP).await;
+                            });
                         }
                         Some(tls) => {
                             connections.spawn(async move {
+                                let _open = open;
                                 // Who does not trust the certificate hangs up in the handshake.
                                 if let Ok(stream) = tls.acceptor().accept(stream).await {
                                     sandbox.converse(stream, Scheme::HTTPS).await;

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::entra::Entra;
 use crate::faults::Faults;
+use crate::freeze::Freezer;
 use crate::host::HostSettings;
 use crate::ids::Ids;
 use crate::issuer::Issuers;
@@ -15,7 +16,7 @@ use crate::record::Recorded;
 use crate::runs::Runs;
 use crate::workspace::Tree;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
@@ -30,8 +31,11 @@ pub(crate) struct State {
     pub(crate) jobs: Jobs,
     pub(crate) runs: Runs,
     pub(crate) faults: Faults,
+    pub(crate) freezer: Freezer,
     pub(crate) buckets: Vec<Bucket>,
     pub(crate) requests: Vec<Recorded>,
     pub(crate) unknown_routes: Vec<String>,
     pub(crate) connections: u64,
+    /// Those that have not been closed yet.
+    pub(crate) open_connections: u64,
 }

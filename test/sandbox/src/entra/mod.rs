@@ -58,7 +58,7 @@ impl EntraCloud {
 }
 
 /// The secret of an application.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Registration {
     tenant: String,
     cloud: EntraCloud,
@@ -68,7 +68,7 @@ struct Registration {
 }
 
 /// The applications of all tenants.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Entra(Vec<Registration>);
 
 impl Sandbox {

@@ -28,7 +28,7 @@ fn read(file: &[u8]) -> KeyPair {
 
 /// The public keys of each issuer, by its URL. Both the documents that an issuer serves and the exchange of tokens read
 /// them here.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Issuers(BTreeMap<String, Vec<PublicKey>>);
 
 impl Issuers {

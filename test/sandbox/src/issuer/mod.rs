@@ -92,6 +92,10 @@ impl Sandbox {
     pub fn bitbucket_workspace(&self, slug: &str, uuid: &str) -> Bitbucket {
         let mut state = self.state();
         state.issuers.add(&documents::issuer(slug));
-        Bitbucket { slug: slug.to_owned(), uuid: format!("{{{}}}", uuid.trim_matches(['{', '}'])), clock: state.clock }
+        Bitbucket {
+            slug: slug.to_owned(),
+            uuid: format!("{{{}}}", uuid.trim_matches(['{', '}'])),
+            clock: state.clock.clone(),
+        }
     }
 }

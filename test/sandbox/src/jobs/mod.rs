@@ -34,7 +34,7 @@ impl Job {
 }
 
 /// All jobs, by id: the order in which they were made.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Jobs {
     pub(crate) all: BTreeMap<i64, Job>,
 }

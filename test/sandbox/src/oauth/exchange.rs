@@ -39,7 +39,7 @@ fn verify(state: &State, client_id: &str, token: &Jwt<'_>) -> Result<Duration, R
     let matching: Vec<&Policy> = state
         .oauth
         .policies
-        .effective(client_id)
+        .effective(client_id, state.clock.now())
         .filter(|policy| policy.issuer == issuer)
         .filter(|policy| token.text(policy.subject_claim()) == Some(&policy.subject))
         .collect();

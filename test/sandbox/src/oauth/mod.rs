@@ -84,7 +84,7 @@ fn nowhere(_: &mut State, knock: &Knock<'_>) -> (Reply, Option<Entrant>) {
 }
 
 /// The secrets of service principals, the issuers they trust, and the rules by which access tokens are issued.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OAuth {
     secrets: BTreeMap<String, (String, TokenState)>,
     pub(crate) policies: Policies,

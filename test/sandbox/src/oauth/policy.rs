@@ -107,7 +107,7 @@ impl fmt::Display for PolicyRefused {
 impl std::error::Error for PolicyRefused {}
 
 /// The policies of each service principal, by its application id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Policies {
     known: BTreeMap<String, Vec<(Policy, Instant)>>,
     delay: Duration,
@@ -115,14 +115,13 @@ pub(crate) struct Policies {
 
 impl Policies {
     /// Those that are effective by now.
-    pub(super) fn effective(&self, application_id: &str) -> impl Iterator<Item = &Policy> {
-        let now = Instant::now();
+    pub(super) fn effective(&self, application_id: &str, now: Instant) -> impl Iterator<Item = &Policy> {
         let all = self.known.get(application_id).into_iter().flatten();
         all.filter(move |(_, from)| *from <= now).map(|(policy, _)| policy)
     }
 
     /// A policy that is there already is not made twice.
-    fn add(&mut self, application_id: &str, policy: Policy) -> Result<(), PolicyRefused> {
+    fn add(&mut self, application_id: &str, policy: Policy, now: Instant) -> Result<(), PolicyRefused> {
         let policies = self.known.entry(application_id.to_owned()).or_default();
         if policies.iter().any(|(known, _)| *known == policy) {
             return Ok(());
@@ -130,7 +129,7 @@ impl Policies {
         if policies.len() == MOST {
             return Err(PolicyRefused(format!("A service principal can have at most {MOST} federation policies")));
         }
-        policies.push((policy, Instant::now() + self.delay));
+        policies.push((policy, now + self.delay));
         Ok(())
     }
 }
@@ -152,7 +151,8 @@ impl Sandbox {
         if state.issuers.keys(&policy.issuer).is_none() {
             return Err(PolicyRefused("Unable to load valid OpenID configuration for issuer".to_owned()));
         }
-        state.oauth.policies.add(application_id, policy)
+        let now = state.clock.now();
+        state.oauth.policies.add(application_id, policy, now)
     }
 
     /// The same from the body that the real API takes: `{"oidc_policy": {…}}`, with a `description` if one likes.

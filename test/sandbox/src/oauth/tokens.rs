@@ -19,7 +19,7 @@ pub(crate) enum Resource {
 }
 
 /// An access token that was issued.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Issued {
     /// The name of the principal that it speaks for.
     pub(crate) principal: String,
@@ -31,14 +31,14 @@ pub(crate) struct Issued {
 
 impl Issued {
     /// How long it is still good; `None` if it is not.
-    pub(crate) fn left(&self) -> Option<Duration> {
-        let left = self.until.checked_duration_since(Instant::now())?;
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
+        let left = self.until.checked_duration_since(now)?;
         (!self.revoked && !left.is_zero()).then_some(left)
     }
 }
 
 /// All access tokens.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tokens {
     issued: BTreeMap<String, Issued>,
     order: Vec<String>,
@@ -60,7 +60,7 @@ impl Tokens {
         claims.insert("exp".to_owned(), Value::from(now + lifetime.as_secs()));
         let header = json!({ "alg": "RS256", "typ": "at+jwt", "kid": "sandbox" });
         let token = jwt::sealed(&jwt::unsigned(&header, &Value::Object(claims)), &ids::random());
-        let until = Instant::now() + lifetime;
+        let until = clock.now() + lifetime;
         let issued = Issued { principal: principal.to_owned(), way, resource, until, revoked: false };
         self.issued.insert(token.clone(), issued);
         self.order.push(token.clone());

@@ -132,6 +132,11 @@ async fn bodies_break_off_or_come_slowly() {
     assert!(body.frame().await.unwrap().is_err());
 
     client.sandbox.clear_faults();
+    client.sandbox.fault(Fault::once(On::any(), Trouble::Cut(10)));
+    let answer = client.get(ME).await;
+    assert_eq!((answer.header("content-length"), answer.bytes.len(), answer.status), ("10", 10, 200));
+
+    client.sandbox.clear_faults();
     client.sandbox.fault(Fault::once(On::any(), Trouble::Slow { piece: 100, pause: Duration::from_secs(1) }));
     let start = Instant::now();
     let response = ask().await;

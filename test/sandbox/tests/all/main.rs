@@ -11,6 +11,10 @@ mod faults;
 #[cfg(test)]
 mod federation;
 #[cfg(test)]
+mod fork;
+#[cfg(test)]
+mod freeze;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod identity;
