@@ -10,7 +10,9 @@ mod host;
 mod login;
 mod near_miss;
 mod parse;
+mod parts;
 mod path;
+mod patient;
 mod permissions;
 mod proxy;
 mod raw;
@@ -23,6 +25,7 @@ mod validate;
 mod variables;
 
 pub use path::WorkspacePath;
+pub use patient::{Patient, Route, StepToken, Way};
 pub use trust::{AzureCloud, Cloud, TrustedHosts, is_account_console};
 pub use variables::{Fallback, Kind, Need, Split, VARIABLES, Variable};
 
@@ -103,6 +106,8 @@ pub enum Action {
     Run,
     /// Remove what was deployed.
     Destroy,
+    /// Examine all that the others need, and change nothing.
+    Doctor,
 }
 
 /// What becomes of objects that an earlier deploy of this target put there and that the local tree no longer holds.
@@ -283,6 +288,8 @@ pub enum OnPartialSuccess {
 pub struct Reading {
     /// The settings, or all that is wrong with them.
     pub settings: Result<Settings, Vec<Problem>>,
+    /// What the doctor examines; only where `ACTION` asks for it.
+    pub patient: Option<Patient>,
     /// What is odd but does not stop the run: an unknown variable one edit away from a known one, for example.
     pub warnings: Vec<Problem>,
     /// Every secret that the environment holds, ours or Bitbucket's, whether the settings are valid or not: the

@@ -5,8 +5,10 @@ use super::custody::{secrets, too_short};
 use super::destination::destination;
 use super::folder::{self, Place};
 use super::host::{Address, account_console, host, is_workspace_id};
-use super::login::{Sources, login};
+use super::login::{Sources, login, step_token, ways};
 use super::near_miss;
+use super::parts::Parts;
+use super::patient::{Patient, Route};
 use super::permissions::permissions;
 use super::proxy::{proxy, useless_proxies};
 use super::raw;
@@ -14,9 +16,9 @@ use super::reach::Reach;
 use super::reader::{Broken, Read, Reader};
 use super::target;
 use super::token::is_uuid;
-use super::trust::{self, TrustedHosts};
+use super::trust::{self, TrustedHosts, cloud};
 use super::variables::{Given, RawVariables, VARIABLES};
-use super::{Action, Files, OnTimeout, Reading, Settings};
+use super::{Action, OnTimeout, Reading};
 use crate::pipeline::{Environment, Pipeline};
 use crate::problem::{Code, Problem};
 use std::path::PathBuf;
@@ -30,11 +32,21 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     reader.warnings.extend(too_short(environment));
     let place = Place::find(environment, pipeline);
     reader.warnings.extend(useless_proxies(environment));
-    let settings = settings(&mut reader, &raw.variables, environment, pipeline, place);
+    let sight = examine(&mut reader, &raw.variables, environment, pipeline, place);
     let Reader { mut problems, mut warnings, .. } = reader;
     problems.sort_by_key(in_order_of_the_table);
     warnings.sort_by_key(in_order_of_the_table);
-    let settings = match settings {
+    let patient = sight.parts.action.ok().filter(|action| *action == Action::Doctor).map(|_| Patient {
+        problems: problems.clone(),
+        stops: sight.stops,
+        output_dir: sight.parts.output_dir.clone().ok(),
+        debug: sight.parts.debug.unwrap_or(false),
+        step_token: sight.step_token,
+        route: sight.route,
+        ways: sight.ways,
+        settings: sight.parts.clone().filled().settings().ok(),
+    });
+    let settings = match sight.parts.settings() {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(problems),
         Err(Broken) => {
@@ -44,7 +56,17 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
             Err(problems)
         }
     };
-    Reading { settings, warnings, secrets }
+    Reading { settings, patient, warnings, secrets }
+}
+
+/// All that was seen of the variables.
+struct Sight {
+    parts: Parts,
+    /// What only the doctor asks for.
+    step_token: super::patient::StepToken,
+    ways: Vec<super::patient::Way>,
+    route: Option<Route>,
+    stops: Option<Problem>,
 }
 
 /// The reader of the log finds the variables in the order of the README; names that it does not list come last.
@@ -53,19 +75,21 @@ fn in_order_of_the_table(problem: &Problem) -> usize {
     VARIABLES.iter().position(|variable| Some(variable.name) == place).unwrap_or(VARIABLES.len())
 }
 
-fn settings(
+fn examine(
     reader: &mut Reader<'_>,
     raw: &RawVariables,
     environment: &Environment,
     pipeline: &Pipeline,
     place: Place,
-) -> Read<Settings> {
+) -> Sight {
     // Nothing here returns early: every problem is told at once.
     let Connection { host, trusted, workspace_id, account_id } = connection(reader, raw);
-    let login = login(reader, Sources { raw, environment, place: &place, host: host.as_ref().ok() });
+    let sources = Sources { raw, environment, place: &place, host: host.as_ref().ok() };
+    let login = login(reader, sources);
     let authorities = reader.parsed(raw.ca_bundle(), |text, echo| authorities(text, &place.working_directory, echo));
     let proxy = proxy(reader, raw);
     let action = reader.choice::<Action>(raw.action());
+    let doctor = action == Ok(Action::Doctor);
     let chosen = reader.parsed(raw.target(), target::explicit);
     let workspace_path = reader.parsed(raw.workspace_path(), destination);
     let local = local(reader, raw.local_path(), action, &place);
@@ -96,14 +120,17 @@ fn settings(
         Ok(None) => Ok(target::derived(pipeline)),
         Err(Broken) => Err(Broken),
     };
+    let mut stops = None;
     if let (Ok(target), Ok(local), Ok(None)) = (&target, &local, &chosen)
         && local.is_some()
     {
-        target_of_deploy(reader, raw.target(), target.as_deref(), pipeline);
+        stops = target::nameless(target.as_deref(), pipeline).map(|problem| problem.at(raw.target().variable.name));
+        // The doctor says what would stop, and is not stopped by it.
+        reader.problems.extend(stops.clone().filter(|_| !doctor));
     }
     if let (Ok(action), Ok(run), Ok(local)) = (action, &run, &local) {
         something_to_do(reader, raw, action, !run.is_empty(), local.is_some());
-        let (deploys, runs) = (local.is_some(), matches!(action, Action::Deploy | Action::Run));
+        let (deploys, runs) = (local.is_some(), matches!(action, Action::Deploy | Action::Run | Action::Doctor));
         if runs && (action == Action::Run || !deploys) {
             relative_notebooks(reader, raw, run, matches!((&target, &workspace_path), (Ok(None), Ok(None))));
         }
@@ -118,47 +145,51 @@ fn settings(
         waiting_only(reader, raw, on_timeout, show_output);
     }
 
-    let action = action?;
-    let files = match local? {
-        None => None,
-        Some(_) if action == Action::Destroy => None,
-        Some((local, shown)) => Some(Files {
-            local,
-            shown,
-            clone_root: place.clone_root,
-            include: include?,
-            exclude: exclude?,
-            secret_scan: secret_scan?,
-        }),
-    };
-    Ok(Settings {
+    let route = host.as_ref().ok().zip(trusted.as_ref().ok()).map(|(host, trusted)| Route {
+        host: host.clone(),
+        cloud: cloud(host),
+        trusted: trusted.clone(),
+        workspace_id: workspace_id.clone().unwrap_or_default(),
+        account_id: account_id.clone().unwrap_or_default(),
+        authorities: authorities.clone().ok().flatten().unwrap_or_default(),
+        proxy: proxy.clone().unwrap_or_default(),
+        timeout: timeout.unwrap_or(super::parts::TIMEOUT),
+    });
+    let ways = if doctor { ways(reader, sources, login.as_ref().ok()) } else { Vec::new() };
+    let step_token = step_token(sources);
+    let parts = Parts {
         action,
-        host: host?,
-        login: login?,
-        trusted: trusted?,
-        workspace_id: workspace_id?,
-        account_id: account_id?,
-        authorities: authorities?.unwrap_or_default(),
-        proxy: proxy?,
-        target: target?,
-        workspace_path: workspace_path?,
+        host,
+        login,
+        trusted,
+        workspace_id,
+        account_id,
+        authorities,
+        proxy,
+        target,
+        workspace_path,
+        local,
         local_path,
-        files,
-        prune: prune?,
-        on_drift: on_drift?,
-        permissions: permissions?.unwrap_or_default(),
-        plan: plan?,
-        run: run.map(|run| if matches!(action, Action::Deploy | Action::Run) { run } else { Vec::new() })?,
-        params: params?,
-        run_cluster_id: run_cluster_id?,
-        wait: wait?,
-        timeout: timeout?,
-        on_timeout: on_timeout?,
-        on_partial_success: on_partial_success?,
-        show_output: show_output?,
-        output_dir: output_dir?,
-        debug: debug?,
-    })
+        clone_root: place.clone_root,
+        include,
+        exclude,
+        secret_scan,
+        prune,
+        on_drift,
+        permissions,
+        plan,
+        run,
+        params,
+        run_cluster_id,
+        wait,
+        timeout,
+        on_timeout,
+        on_partial_success,
+        show_output,
+        output_dir,
+        debug,
+    };
+    Sight { parts, step_token, ways, route, stops }
 }
 
 /// What is connected to.
@@ -265,7 +296,7 @@ fn plan(
     has_files: bool,
     place: &Place,
 ) -> Read<Option<PathBuf>> {
-    if action != Ok(Action::Deploy) || !has_files {
+    if !matches!(action, Ok(Action::Deploy | Action::Doctor)) || !has_files {
         return reader.text(given).map(|_| None);
     }
     reader.parsed(given, |text, echo| folder::plan(text, place, echo))
@@ -287,24 +318,6 @@ fn cluster_id(text: &str, echo: super::echo::Echo<'_>) -> Result<String, Problem
         _ => Err(Problem::new(Code::InvalidValue, format!("{} is not the id of a cluster", echo.show(text))).hint(
             "open the cluster in Databricks: its id, like `0123-456789-abcdefgh`, is in the address of the page",
         )),
-    }
-}
-
-/// A deploy must know its target: a tag or a pull request does not name one.
-fn target_of_deploy(reader: &mut Reader<'_>, given: Given<'_>, target: Option<&str>, pipeline: &Pipeline) {
-    let build = match pipeline {
-        Pipeline { deployment: Some(_), .. } => None,
-        Pipeline { pull_request: Some(_), .. } => Some("a pull request"),
-        Pipeline { tag: Some(_), .. } => Some("a tag"),
-        _ => None,
-    };
-    let hint = "set `TARGET`, for example to `production`, or give the step a `deployment:`";
-    if let Some(build) = build {
-        let message = format!("not set, and the build of {build} does not say what to deploy to");
-        let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
-    } else if target.is_none() {
-        let message = "not set, and there is neither a deployment environment nor a branch to go by";
-        let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
     }
 }
 

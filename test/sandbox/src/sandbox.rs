@@ -1,6 +1,7 @@
 //! The handle that tests hold.
 
 use crate::clock::Clock;
+use crate::compute::Compute;
 use crate::entra::Entra;
 use crate::faults::{Fault, Faults};
 use crate::host::HostSettings;
@@ -73,6 +74,7 @@ impl Sandbox {
             permissions: Permissions::default(),
             jobs: Jobs::default(),
             runs: Runs::default(),
+            compute: Compute::default(),
             faults: Faults::default(),
             buckets: Vec::new(),
             requests: Vec::new(),
