@@ -192,7 +192,9 @@ fn pipe(host: &str, login: &[(&str, &str)]) -> Exit {
     .chain(login.iter().copied())
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let environment = Environment::new(variables, &clone);
-    let ports = Ports { output: Box::new(std::io::stdout()), redactor: Redactor::new(), wire: None, nonce: 1 };
+    #[allow(clippy::disallowed_methods)] // as `main.rs` does
+    let clock = std::time::SystemTime::now();
+    let ports = Ports { output: Box::new(std::io::stdout()), redactor: Redactor::new(), wire: None, clock, nonce: 1 };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(edge(environment, ports, std::future::pending())),
         Err(_) => Exit::Bug,

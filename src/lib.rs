@@ -6,8 +6,10 @@ pub mod access;
 pub mod databricks;
 pub mod deploy;
 pub mod digest;
+pub mod doctor;
 pub mod event;
 pub mod exit;
+pub mod finding;
 pub mod http;
 pub mod identity;
 pub mod outcome;
@@ -42,6 +44,7 @@ use std::future::Future;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 use stop::Stop;
 use tokio::time::Instant;
 
@@ -56,6 +59,8 @@ pub struct Ports {
     pub redactor: Redactor,
     /// What requests go over: the network, where it is `None`.
     pub wire: Option<Arc<dyn http::Wire>>,
+    /// What time it was by this machine's clock when the process started.
+    pub clock: SystemTime,
     /// Different in every process: makes tokens unique and seeds the jitter.
     pub nonce: u64,
 }
@@ -74,70 +79,112 @@ pub async fn edge(environment: Environment, ports: Ports, shutdown: impl Future<
 /// Runs the whole program and tells what happened. The walk may end early; the report comes always.
 pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<Output = ()>) -> Outcome {
     let began = Instant::now();
+    let Ports { output, redactor, wire, clock, nonce } = ports;
     let pipeline = Pipeline::read(&environment);
-    let reading = settings::read(&environment, &pipeline);
+    let settings::Reading { settings, patient, warnings, secrets } = settings::read(&environment, &pipeline);
     // Before the first line of output: nothing is written that has not gone through the redactor.
-    for secret in &reading.secrets {
-        ports.redactor.learn(secret);
+    for secret in &secrets {
+        redactor.learn(secret);
     }
 
-    let output = Output::new(ports.output, ports.redactor.clone());
-    let journalist = Journalist::new(output, ports.redactor.clone(), environment.get("NO_COLOR").is_none())
+    let output = Output::new(output, redactor.clone());
+    let journalist = Journalist::new(output, redactor.clone(), environment.get("NO_COLOR").is_none())
         .with_pipeline_variables(pipeline.variables_file.clone());
-    let debug = matches!(&reading.settings, Ok(settings) if settings.debug);
+    let debug = matches!(&settings, Ok(settings) if settings.debug) || matches!(&patient, Some(ill) if ill.debug);
     let _log = debug.then(|| tracing::subscriber::set_default(journalist.debug_log()));
 
     journalist.emit(Event::Began { version: VERSION });
-    for warning in reading.warnings {
-        journalist.emit(Event::Warned(warning));
-    }
-
-    let connection = reading.settings.and_then(|settings| {
-        let workspace =
-            stages::connect::connect(&settings, &pipeline, ports.wire, &ports.redactor, ports.nonce, began)?;
-        Ok((settings, workspace))
-    });
-    let (walked, sent) = match connection {
-        Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
-        Ok((settings, (workspace, identity))) => {
-            journalist.write_outputs_to(&settings.output_dir, &ports.redactor);
-            let in_flight = InFlight::default();
-            let step = Step {
-                deadline: began + settings.timeout,
-                here: &environment.working_directory,
-                settings: &settings,
+    let connect = |settings: &Settings, wire| {
+        stages::connect::connect(settings, &pipeline, wire, &redactor, nonce, began)
+    };
+    let (walked, sent) = match patient {
+        Some(patient) => {
+            if let Some(folder) = &patient.output_dir {
+                journalist.write_outputs_to(folder, &redactor);
+            }
+            let visit = stages::doctor::Visit {
+                patient: &patient,
+                warnings: &warnings,
                 pipeline: &pipeline,
-                workspace: &workspace,
-                identity: &identity,
-                secrets: &reading.secrets,
-                redactor: &ports.redactor,
-                events: &journalist,
-                nonce: ports.nonce,
-                in_flight: &in_flight,
+                secrets: &secrets,
+                here: &environment.working_directory,
+                journalist: &journalist,
+                redactor: &redactor,
+                wire,
+                clock: doctor::Clock { wall: clock, at: began },
+                nonce,
             };
-            let walked = tokio::select! {
-                // A walk that ends in the very moment of the signal has ended.
+            tokio::select! {
                 biased;
-                walked = unwind::caught(walk(&step)) => walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome()))),
-                () = shutdown => {
-                    runs::shutdown(&workspace, &in_flight, &journalist.outcome(), &journalist).await;
-                    let problem = Problem::new(Code::Interrupted, "the process was told to stop by a signal");
-                    Err(Stop::because(Exit::Interrupted, problem))
+                ended = unwind::caught(stages::doctor::run(&visit)) => {
+                    ended.unwrap_or_else(|_| (Err(panicked(&journalist.outcome())), http::Stats::default()))
                 }
-            };
-            (walked, workspace.stats())
+                () = shutdown => (Err(told_to_stop()), http::Stats::default()),
+            }
+        }
+        None => {
+            for warning in warnings {
+                journalist.emit(Event::Warned(warning));
+            }
+            match settings.and_then(|settings| connect(&settings, wire).map(|connected| (settings, connected))) {
+                Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
+                Ok((settings, (workspace, identity))) => {
+                    journalist.write_outputs_to(&settings.output_dir, &redactor);
+                    let in_flight = InFlight::default();
+                    let step = Step {
+                        deadline: began + settings.timeout,
+                        here: &environment.working_directory,
+                        settings: &settings,
+                        pipeline: &pipeline,
+                        workspace: &workspace,
+                        identity: &identity,
+                        secrets: &secrets,
+                        redactor: &redactor,
+                        events: &journalist,
+                        nonce,
+                        in_flight: &in_flight,
+                    };
+                    let walked = tokio::select! {
+                        // A walk that ends in the very moment of the signal has ended.
+                        biased;
+                        walked = unwind::caught(walk(&step)) => {
+                            walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome())))
+                        }
+                        () = shutdown => {
+                            runs::shutdown(&workspace, &in_flight, &journalist.outcome(), &journalist).await;
+                            Err(told_to_stop())
+                        }
+                    };
+                    (walked, workspace.stats())
+                }
+            }
         }
     };
     if let Err(Stop { exit, problems }) = walked {
         journalist.emit(Event::Stopped { problems, exit });
     }
+    let outcome = journalist.outcome();
     journalist.emit(Event::Ended {
-        exit: journalist.outcome().exit,
+        exit: outcome.exit,
+        words: words(&outcome),
         elapsed: began.elapsed(),
         requests: sent.requests,
         repetitions: sent.repetitions,
     });
     journalist.outcome()
+}
+
+/// What the end means. The doctor's code is that of an identity that does not work, whatever it has found.
+fn words(outcome: &Outcome) -> &'static str {
+    match outcome.exit {
+        Exit::Identity if !outcome.findings.is_empty() => "Not all is well",
+        exit => exit.words(),
+    }
+}
+
+fn told_to_stop() -> Stop {
+    let problem = Problem::new(Code::Interrupted, "the process was told to stop by a signal");
+    Stop::because(Exit::Interrupted, problem)
 }
 
 /// What every stage of one walk has in common.
@@ -163,7 +210,8 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
     let (me, tree) = both(me, tree)?;
 
     // Plan: everything that can be wrong is found before anything is changed.
-    let root = root(step, &me)?;
+    let root = step.settings.root(step.pipeline.slug.as_deref(), &me.user_name);
+    let root = root.map_err(|problem| Stop::because(Exit::Settings, problem))?;
     step.events.emit(Event::TargetKnown {
         target: step.settings.target.clone(),
         path: root.as_ref().map(WorkspacePath::to_string),
@@ -217,33 +265,14 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
     match step.workspace.me().await {
         Ok(me) => {
             step.events.emit(Event::LoggedIn {
-                host: step.settings.host.as_str().trim_end_matches('/').to_owned(),
+                host: step.settings.route.host.as_str().trim_end_matches('/').to_owned(),
                 user: me.user_name.clone(),
                 how: step.identity.how.clone(),
             });
             Ok(me)
         }
-        Err(error) => Err(Stop::because(Exit::Identity, identity::not_logged_in(&error, step.settings))),
+        Err(error) => Err(Stop::because(Exit::Identity, identity::not_logged_in(&error, &step.settings.login, &step.settings.route))),
     }
-}
-
-/// The target's folder; `None` where nothing needs one and nothing names one.
-fn root(step: &Step<'_>, me: &Me) -> Result<Option<WorkspacePath>, Stop> {
-    if let Some(path) = &step.settings.workspace_path {
-        return Ok(Some(path.clone()));
-    }
-    let (Some(target), Some(slug)) = (&step.settings.target, &step.pipeline.slug) else {
-        return Ok(None);
-    };
-    let path = format!("/Workspace/Users/{}/{slug}/{target}", me.user_name);
-    WorkspacePath::parse(&path).map(Some).map_err(|why| {
-        Stop::because(
-            Exit::Settings,
-            Problem::new(Code::InvalidValue, format!("the default path `{path}` {why}"))
-                .at("WORKSPACE_PATH")
-                .hint("set it"),
-        )
-    })
 }
 
 /// Both results, or everything that is wrong with either.

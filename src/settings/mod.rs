@@ -25,7 +25,7 @@ mod validate;
 mod variables;
 
 pub use path::WorkspacePath;
-pub use patient::{Patient, Route, StepToken, Way};
+pub use patient::{OtherBuilds, Patient, StepToken, Way};
 pub use trust::{AzureCloud, Cloud, TrustedHosts, is_account_console};
 pub use variables::{Fallback, Kind, Need, Split, VARIABLES, Variable};
 
@@ -42,20 +42,10 @@ use std::time::Duration;
 pub struct Settings {
     /// How far the walk goes.
     pub action: Action,
-    /// The workspace's address: scheme and authority only, `https` unless it is a loopback address.
-    pub host: url::Url,
+    /// What is connected to, and how it is reached.
+    pub route: Route,
     /// The way to log in.
     pub login: Chosen,
-    /// Where a credential may be sent to.
-    pub trusted: TrustedHosts,
-    /// The workspace's id, for a host that serves several.
-    pub workspace_id: Option<String>,
-    /// The account's id, for a host that serves a whole account.
-    pub account_id: Option<String>,
-    /// Certificates, in DER form, of authorities that are trusted beside the built-in ones.
-    pub authorities: Vec<CertificateDer<'static>>,
-    /// The proxy on the way to Databricks.
-    pub proxy: Option<Proxy>,
     /// What is deployed to: names the default path.
     pub target: Option<String>,
     /// Where the tree goes; `None` means `/Workspace/Users/<me>/<repository>/<target>`.
@@ -93,6 +83,25 @@ pub struct Settings {
     pub output_dir: PathBuf,
     /// Whether to say more.
     pub debug: bool,
+}
+
+/// The host, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The workspace's address: scheme and authority only, `https` unless it is a loopback address.
+    pub host: url::Url,
+    /// The cloud that its name tells.
+    pub cloud: Option<Cloud>,
+    /// Where a credential may be sent to.
+    pub trusted: TrustedHosts,
+    /// The workspace's id, for a host that serves several.
+    pub workspace_id: Option<String>,
+    /// The account's id, for a host that serves a whole account.
+    pub account_id: Option<String>,
+    /// Certificates, in DER form, of authorities that are trusted beside the built-in ones.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// The proxy on the way to Databricks.
+    pub proxy: Option<Proxy>,
 }
 
 /// How far the walk goes.

@@ -2,9 +2,10 @@
 //! doctor, settings in which the default stands for whatever is broken.
 
 use super::reader::Read;
-use super::trust::TrustedHosts;
+use super::trust::{TrustedHosts, cloud};
 use super::{
-    Action, Chosen, Files, OnDrift, OnPartialSuccess, OnTimeout, Proxy, Prune, SecretScan, Settings, WorkspacePath,
+    Action, Chosen, Files, OnDrift, OnPartialSuccess, OnTimeout, Proxy, Prune, Route, SecretScan, Settings,
+    WorkspacePath,
 };
 use crate::access::Grant;
 use rustls::pki_types::CertificateDer;
@@ -52,31 +53,43 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// What is connected to.
+    pub(super) fn route(&self) -> Read<Route> {
+        let host = self.host.clone()?;
+        Ok(Route {
+            cloud: cloud(&host),
+            host,
+            trusted: self.trusted.clone()?,
+            workspace_id: self.workspace_id.clone()?,
+            account_id: self.account_id.clone()?,
+            authorities: self.authorities.clone()?.unwrap_or_default(),
+            proxy: self.proxy.clone()?,
+        })
+    }
+
+    /// What is deployed.
+    pub(super) fn files(&self) -> Read<Option<Files>> {
+        let Some((local, shown)) = self.local.clone()?.filter(|_| self.action != Ok(Action::Destroy)) else {
+            return Ok(None);
+        };
+        Ok(Some(Files {
+            local,
+            shown,
+            clone_root: self.clone_root.clone(),
+            include: self.include.clone()?,
+            exclude: self.exclude.clone()?,
+            secret_scan: self.secret_scan?,
+        }))
+    }
+
     /// The settings, if every one of them could be read.
     pub(super) fn settings(self) -> Read<Settings> {
-        let action = self.action?;
-        let files = match self.local? {
-            None => None,
-            Some(_) if action == Action::Destroy => None,
-            Some((local, shown)) => Some(Files {
-                local,
-                shown,
-                clone_root: self.clone_root,
-                include: self.include?,
-                exclude: self.exclude?,
-                secret_scan: self.secret_scan?,
-            }),
-        };
+        let (action, route, files) = (self.action?, self.route()?, self.files()?);
         let runs = matches!(action, Action::Deploy | Action::Run | Action::Doctor);
         Ok(Settings {
             action,
-            host: self.host?,
+            route,
             login: self.login?,
-            trusted: self.trusted?,
-            workspace_id: self.workspace_id?,
-            account_id: self.account_id?,
-            authorities: self.authorities?.unwrap_or_default(),
-            proxy: self.proxy?,
             target: self.target?,
             workspace_path: self.workspace_path?,
             local_path: self.local_path,

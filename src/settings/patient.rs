@@ -1,9 +1,8 @@
 //! What the doctor examines: the settings as far as they can be read.
 
-use super::{AuthType, Chosen, Cloud, Proxy, Settings, TrustedHosts};
+use super::{AuthType, Chosen, Files, Route, Settings};
 use crate::problem::Problem;
 use crate::secrets::Claims;
-use rustls::pki_types::CertificateDer;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,18 +13,44 @@ pub struct Patient {
     pub problems: Vec<Problem>,
     /// Why a deploy of this build could not begin, where only the doctor goes on all the same.
     pub stops: Option<Problem>,
+    /// What is deployed to, as far as it is known.
+    pub target: Option<String>,
+    /// What builds of other kinds would deploy to.
+    pub other_builds: OtherBuilds,
+    /// The application id of the service principal, where it is a good one.
+    pub client_id: Option<String>,
+    /// What is deployed and how, where that can be used.
+    pub files: Option<Files>,
+    /// The file of the plan that a deploy is held to.
+    pub plan: Option<PathBuf>,
     /// Where the findings go; `None` where `OUTPUT_DIR` is wrong.
     pub output_dir: Option<PathBuf>,
+    /// One deadline for everything.
+    pub timeout: Duration,
     /// Whether to say more.
     pub debug: bool,
     /// The step's identity token.
     pub step_token: StepToken,
-    /// How the host is reached; `None` where `DATABRICKS_HOST` cannot be used.
+    /// How the host is reached, with nothing in place of what is broken; `None` where `DATABRICKS_HOST` cannot be used.
     pub route: Option<Route>,
     /// Every way to log in whose variables are set, in the order in which they are preferred.
     pub ways: Vec<Way>,
     /// The settings, with defaults for all that is broken; `None` where there is no host, or no way to log in.
     pub settings: Option<Settings>,
+}
+
+/// What a build of a pull request or a tag would deploy to by the same settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherBuilds {
+    /// Nothing is deployed.
+    Nothing,
+    /// The same target.
+    SameTarget {
+        /// Why: the end of a sentence.
+        because: &'static str,
+    },
+    /// It would not know, and stop.
+    Stop,
 }
 
 /// What stands where Bitbucket puts the identity token of a step.
@@ -37,27 +62,6 @@ pub enum StepToken {
     Unreadable,
     /// A token that says this of itself.
     Claims(Claims),
-}
-
-/// How a host is reached, and what is known of it before it is asked.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// Scheme and authority.
-    pub host: url::Url,
-    /// The cloud that its name tells.
-    pub cloud: Option<Cloud>,
-    /// Where a credential may be sent to.
-    pub trusted: TrustedHosts,
-    /// The workspace that is meant.
-    pub workspace_id: Option<String>,
-    /// The account that is meant.
-    pub account_id: Option<String>,
-    /// Authorities that are trusted beside the built-in ones.
-    pub authorities: Vec<CertificateDer<'static>>,
-    /// The proxy on the way.
-    pub proxy: Option<Proxy>,
-    /// How long everything may take.
-    pub timeout: Duration,
 }
 
 /// A way to log in whose variables are set.

@@ -7,8 +7,8 @@ use super::folder::{self, Place};
 use super::host::{Address, account_console, host, is_workspace_id};
 use super::login::{Sources, login, step_token, ways};
 use super::near_miss;
-use super::parts::Parts;
-use super::patient::{Patient, Route};
+use super::parts::{Parts, TIMEOUT};
+use super::patient::{OtherBuilds, Patient, StepToken, Way};
 use super::permissions::permissions;
 use super::proxy::{proxy, useless_proxies};
 use super::raw;
@@ -16,7 +16,7 @@ use super::reach::Reach;
 use super::reader::{Broken, Read, Reader};
 use super::target;
 use super::token::is_uuid;
-use super::trust::{self, TrustedHosts, cloud};
+use super::trust::{self, TrustedHosts};
 use super::variables::{Given, RawVariables, VARIABLES};
 use super::{Action, OnTimeout, Reading};
 use crate::pipeline::{Environment, Pipeline};
@@ -36,15 +36,24 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     let Reader { mut problems, mut warnings, .. } = reader;
     problems.sort_by_key(in_order_of_the_table);
     warnings.sort_by_key(in_order_of_the_table);
-    let patient = sight.parts.action.ok().filter(|action| *action == Action::Doctor).map(|_| Patient {
-        problems: problems.clone(),
-        stops: sight.stops,
-        output_dir: sight.parts.output_dir.clone().ok(),
-        debug: sight.parts.debug.unwrap_or(false),
-        step_token: sight.step_token,
-        route: sight.route,
-        ways: sight.ways,
-        settings: sight.parts.clone().filled().settings().ok(),
+    let patient = (sight.parts.action == Ok(Action::Doctor)).then(|| {
+        let filled = sight.parts.clone().filled();
+        Patient {
+            problems: problems.clone(),
+            stops: sight.stops,
+            target: filled.target.clone().unwrap_or_default(),
+            other_builds: sight.other_builds,
+            client_id: sight.client_id,
+            files: filled.files().unwrap_or_default(),
+            plan: filled.plan.clone().unwrap_or_default(),
+            output_dir: sight.parts.output_dir.clone().ok(),
+            timeout: sight.parts.timeout.unwrap_or(TIMEOUT),
+            debug: sight.parts.debug.unwrap_or(false),
+            step_token: sight.step_token,
+            route: filled.route().ok(),
+            ways: sight.ways,
+            settings: filled.settings().ok(),
+        }
     });
     let settings = match sight.parts.settings() {
         Ok(settings) if problems.is_empty() => Ok(settings),
@@ -63,10 +72,11 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
 struct Sight {
     parts: Parts,
     /// What only the doctor asks for.
-    step_token: super::patient::StepToken,
-    ways: Vec<super::patient::Way>,
-    route: Option<Route>,
+    step_token: StepToken,
+    ways: Vec<Way>,
     stops: Option<Problem>,
+    other_builds: OtherBuilds,
+    client_id: Option<String>,
 }
 
 /// The reader of the log finds the variables in the order of the README; names that it does not list come last.
@@ -120,6 +130,13 @@ fn examine(
         Ok(None) => Ok(target::derived(pipeline)),
         Err(Broken) => Err(Broken),
     };
+    let other_builds = match (&local, &chosen, &pipeline.deployment) {
+        (Ok(Some(_)), Ok(None), None) => OtherBuilds::Stop,
+        (Ok(Some(_)), Ok(None), Some(_)) => OtherBuilds::SameTarget { because: "the step has a `deployment:`" },
+        (Ok(Some(_)), Ok(Some(_)), _) => OtherBuilds::SameTarget { because: "`TARGET` says so" },
+        _ => OtherBuilds::Nothing,
+    };
+    let client_id = raw.databricks_client_id().value.filter(|id| is_uuid(id)).map(str::to_ascii_lowercase);
     let mut stops = None;
     if let (Ok(target), Ok(local), Ok(None)) = (&target, &local, &chosen)
         && local.is_some()
@@ -145,16 +162,6 @@ fn examine(
         waiting_only(reader, raw, on_timeout, show_output);
     }
 
-    let route = host.as_ref().ok().zip(trusted.as_ref().ok()).map(|(host, trusted)| Route {
-        host: host.clone(),
-        cloud: cloud(host),
-        trusted: trusted.clone(),
-        workspace_id: workspace_id.clone().unwrap_or_default(),
-        account_id: account_id.clone().unwrap_or_default(),
-        authorities: authorities.clone().ok().flatten().unwrap_or_default(),
-        proxy: proxy.clone().unwrap_or_default(),
-        timeout: timeout.unwrap_or(super::parts::TIMEOUT),
-    });
     let ways = if doctor { ways(reader, sources, login.as_ref().ok()) } else { Vec::new() };
     let step_token = step_token(sources);
     let parts = Parts {
@@ -189,7 +196,7 @@ fn examine(
         output_dir,
         debug,
     };
-    Sight { parts, step_token, ways, route, stops }
+    Sight { parts, step_token, ways, stops, other_builds, client_id }
 }
 
 /// What is connected to.

@@ -1,0 +1,152 @@
+//! The target: whether its folder is there, whose it is, and whether we may write there.
+
+use super::Case;
+use super::chart::Chart;
+use super::login::Guest;
+use super::rights::{Standing, Who, standing};
+use crate::access::Level;
+use crate::databricks::error::{Error, Meaning};
+use crate::databricks::objects::Object;
+use crate::finding::{Finding, Group};
+use crate::problem::Problem;
+use crate::settings::{Settings, WorkspacePath};
+use crate::state::{Accepted, DeployedBy};
+use crate::target::{Target, may_not_write, owner};
+
+const GROUP: Group = Group::Target;
+
+/// The target's folder, as far as it is known: its path, and its object id where it is there.
+pub(super) struct Root {
+    pub(super) path: WorkspacePath,
+    pub(super) object_id: Option<i64>,
+}
+
+pub(super) async fn examine(case: &Case<'_>, guest: &Guest, chart: &mut Chart<'_>) -> Option<Root> {
+    let settings = case.patient.settings.as_ref()?;
+    let path = match settings.root(case.pipeline.slug.as_deref(), &guest.me.user_name) {
+        Ok(Some(path)) => path,
+        Ok(None) => {
+            chart.told(GROUP, "nothing names one: `WORKSPACE_PATH` and `TARGET` are not set");
+            return None;
+        }
+        Err(problem) => {
+            chart.bad(GROUP, problem);
+            return None;
+        }
+    };
+    let owner = owner(case.pipeline, settings);
+    let target = Target { workspace: &guest.workspace, root: &path, owner: &owner, events: case.events };
+    let folder = match target.folder().await {
+        Ok(folder) => folder,
+        Err(stop) => {
+            stop.problems.into_iter().for_each(|problem| chart.bad(GROUP, problem));
+            return Some(Root { path, object_id: None });
+        }
+    };
+    if settings.local_path.is_some() {
+        match &folder {
+            Some(folder) => {
+                chart.good(GROUP, format!("{path} is there"));
+                write(guest, folder, &path, chart).await;
+            }
+            None => missing(guest, &path, chart).await,
+        }
+        whose(&target, chart).await;
+    } else {
+        chart.told(GROUP, there(&path, folder.as_ref(), settings));
+    }
+    Some(Root { path, object_id: folder.map(|folder| folder.object_id) })
+}
+
+fn there(path: &WorkspacePath, folder: Option<&Object>, settings: &Settings) -> String {
+    debug_assert!(settings.local_path.is_none());
+    let is = if folder.is_some() { "is there" } else { "is not there, or this identity may not see it" };
+    format!("{path} {is}; nothing is deployed to it, since `LOCAL_PATH` is not set")
+}
+
+/// The folder is made by the first deploy: in the nearest one above it that is there.
+async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) {
+    let mut above = path.as_str();
+    while let Some((parent, _)) = above.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+        above = parent;
+        match guest.workspace.object(above).await {
+            Ok(Some(folder)) => {
+                let message = format!("{path} is not there yet (or not for this identity): a deploy makes it in {above}");
+                chart.told(GROUP, message);
+                let Ok(above) = WorkspacePath::parse(above) else { return };
+                return write(guest, &folder, &above, chart).await;
+            }
+            Ok(None) => {}
+            Err(error) => return failed(&error, above, chart),
+        }
+    }
+    chart.unknown(GROUP, format!("whether {path} can be made: no folder above it can be seen"));
+}
+
+/// Whether we may write into a folder that is there.
+async fn write(guest: &Guest, folder: &Object, path: &WorkspacePath, chart: &mut Chart<'_>) {
+    let held = match guest.workspace.folder_permissions(folder.object_id).await {
+        Ok(held) => held,
+        Err(error) if hides(&error) => {
+            let message = format!("whether this identity may write to {path}: it may not see the folder's permissions");
+            return chart.add(Finding::unknown(GROUP, message).hint("CAN_MANAGE on the folder would be enough"));
+        }
+        Err(error) => return failed(&error, path.as_str(), chart),
+    };
+    let who = Who::Me(&guest.me);
+    match standing(&held, &who, Level::Manage) {
+        Standing::Enough { by } => {
+            let by = by.map(|by| format!(", as a member of the {by}")).unwrap_or_default();
+            chart.good(GROUP, format!("this identity may write to {path} (CAN_MANAGE{by})"));
+        }
+        // That CAN_EDIT is enough to make and delete objects is not documented; seen were both.
+        Standing::Less(Some(Level::Edit)) => {
+            let message = format!("whether this identity may make and delete objects in {path}: it has CAN_EDIT");
+            chart.add(Finding::unknown(GROUP, message).hint("CAN_MANAGE on the folder would be enough"));
+        }
+        Standing::Less(level) => {
+            let mut problem = may_not_write(None).at(path.to_string());
+            if let Some(level) = level {
+                problem.message.push_str(&format!(": it has {level}, and nothing gives it more"));
+            }
+            chart.bad(GROUP, problem);
+        }
+        Standing::Perhaps(ways) => {
+            let message = format!("whether this identity may write to {path}: only by {}", ways.join(", "));
+            let hint = "the workspace does not say whether it is in that group; CAN_MANAGE for it by name would be certain";
+            chart.add(Finding::unknown(GROUP, message).hint(hint));
+        }
+    }
+}
+
+/// Whether an error says no more than that we may not look.
+pub(super) fn hides(error: &Error) -> bool {
+    matches!(error.meaning(), Some(Meaning::PermissionDenied | Meaning::NotFound | Meaning::Other))
+}
+
+/// A question that has no answer, for a reason of its own.
+pub(super) fn failed(error: &Error, place: &str, chart: &mut Chart<'_>) {
+    chart.bad(GROUP, error.problem().at(place));
+}
+
+async fn whose(target: &Target<'_>, chart: &mut Chart<'_>) {
+    match target.whose().await {
+        Ok(Accepted { state: None, warning: None }) => {
+            chart.good(GROUP, "it is nobody's yet: nothing was deployed to it from here or elsewhere");
+        }
+        Ok(Accepted { state: Some(state), .. }) => {
+            let finding = Finding::good(GROUP, format!("it is this repository's own{}", last(&state.deployed_by)));
+            chart.add(match state.deployed_by.link.filter(|link| link.starts_with("https://")) {
+                Some(link) => finding.link(link),
+                None => finding,
+            });
+        }
+        Ok(Accepted { state: None, warning: Some(warning) }) => chart.odd(GROUP, warning),
+        Err(stop) => stop.problems.into_iter().for_each(|problem: Problem| chart.bad(GROUP, problem)),
+    }
+}
+
+fn last(by: &DeployedBy) -> String {
+    let build = by.build.as_ref().map(|build| format!(", last by build {}", crate::text::one_line(build)));
+    build.unwrap_or_default()
+}
