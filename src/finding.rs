@@ -53,7 +53,7 @@ pub enum Group {
     Clock,
     /// The ways to log in.
     LogIn,
-    /// The federation policy to create.
+    /// The federation policy that lets the step in.
     Policy,
     /// Who we are.
     Identity,
@@ -75,7 +75,7 @@ impl Group {
             Group::Host => "Host",
             Group::Clock => "Clock",
             Group::LogIn => "Log-in",
-            Group::Policy => "Trust policy to create",
+            Group::Policy => "Trust policy",
             Group::Identity => "Identity",
             Group::Target => "Target",
             Group::Runs => "Runs",

@@ -331,7 +331,7 @@ async fn not_even_a_panic_tells() {
     let (log, redactor) = (Log::default(), Redactor::new());
     HOOK.set(Some((redactor.clone(), String::new())));
     let wire = Cursed { wire: InMemory::new(world.sandbox.clone()), echo: world.echo() };
-    let ports = Ports { output: Box::new(log.clone()), redactor, wire: Some(Arc::new(wire)), nonce: 1 };
+    let ports = Ports { output: Box::new(log.clone()), redactor, wire: Some(Arc::new(wire)), clock: world.sandbox.time(), nonce: 1 };
     let outcome = run(Environment::new(step.variables(), step.root()), ports, std::future::pending()).await;
     let (_, hooked) = HOOK.take().unwrap();
     assert_eq!(outcome.exit.code(), 70);

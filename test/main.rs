@@ -8,6 +8,7 @@ mod azure;
 mod canaries;
 mod deploy;
 mod destroy;
+mod doctor;
 mod drift;
 mod endings;
 mod guards;

@@ -9,13 +9,13 @@ pub(super) struct Chart<'a> {
     events: &'a dyn Emit,
     group: Option<Group>,
     good: usize,
-    bad: usize,
+    bad: Vec<Problem>,
     unknown: usize,
 }
 
 impl<'a> Chart<'a> {
     pub(super) fn new(events: &'a dyn Emit) -> Chart<'a> {
-        Chart { events, group: None, good: 0, bad: 0, unknown: 0 }
+        Chart { events, group: None, good: 0, bad: Vec::new(), unknown: 0 }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
@@ -25,7 +25,7 @@ impl<'a> Chart<'a> {
         }
         match finding.verdict {
             Verdict::Good => self.good += 1,
-            Verdict::Bad => self.bad += 1,
+            Verdict::Bad => self.bad.extend(finding.problem()),
             Verdict::Unknown => self.unknown += 1,
             Verdict::Odd | Verdict::Told => {}
         }
@@ -52,8 +52,13 @@ impl<'a> Chart<'a> {
         self.add(Finding::odd(group, problem));
     }
 
+    /// Whether the very same has been told already.
+    pub(super) fn has(&self, problem: &Problem) -> bool {
+        self.bad.contains(problem)
+    }
+
     /// How many findings are good and bad, and how many things are not known.
     pub(super) fn counts(&self) -> (usize, usize, usize) {
-        (self.good, self.bad, self.unknown)
+        (self.good, self.bad.len(), self.unknown)
     }
 }

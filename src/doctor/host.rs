@@ -92,10 +92,7 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_>) {
         (Asked::Answers(_) | Asked::Tells(_), Some(route)) => chart.good(GROUP, reached(case, route)),
     }
     match asked {
-        Asked::Tells(host) => {
-            serves(case, host, chart);
-            clock(case, host.date, chart);
-        }
+        Asked::Tells(host) => serves(case, host, chart),
         Asked::Answers(error) => {
             let said = error.said().unwrap_or_default();
             chart.unknown(GROUP, format!("what it serves, and on which cloud: it does not tell ({said})"));
@@ -140,7 +137,8 @@ fn serves(case: &Case<'_>, host: &Host, chart: &mut Chart<'_>) {
     }
 }
 
-fn clock(case: &Case<'_>, date: Option<SystemTime>, chart: &mut Chart<'_>) {
+/// Whether this machine's clock is right, by the server's.
+pub(super) fn clocks(case: &Case<'_>, date: Option<SystemTime>, chart: &mut Chart<'_>) {
     let Some(there) = date else {
         return chart.unknown(Group::Clock, "whether the clocks agree: the server does not tell the time");
     };

@@ -12,7 +12,7 @@ use crate::problem::{Code, Problem};
 use crate::settings::{Chosen, Route, Way};
 use crate::text;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 const GROUP: Group = Group::LogIn;
@@ -28,10 +28,26 @@ pub(super) struct Guest {
 pub(super) struct Known {
     /// Who is logged in by the way that a run takes.
     pub(super) taken: Option<Guest>,
-    /// Whether an identity token was taken by any way.
-    pub(super) keyless: bool,
+    /// What became of the step's token, or another one.
+    pub(super) keyless: Keyless,
     /// The numeric ids of service principals that are known by now, by application id.
     pub(super) numbers: Vec<(String, String)>,
+    /// What time it was at the server.
+    pub(super) date: Option<SystemTime>,
+}
+
+/// What became of an identity token, as far as policies are concerned; of several, the best.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Keyless {
+    /// None was shown.
+    #[default]
+    NotTried,
+    /// The log-in ended for another reason, before or after policies were asked.
+    Untold,
+    /// No policy fits it.
+    NoPolicy,
+    /// A policy fits it.
+    Fits,
 }
 
 pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_>) -> Known {
@@ -53,14 +69,18 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
                 continue;
             }
         };
-        match enter(case, client, route, chosen).await {
-            Ok((guest, lasts)) => {
+        let attempt = enter(case, client, route, chosen).await;
+        if way.way.is_keyless() {
+            known.keyless = known.keyless.max(attempt.keyless());
+        }
+        match attempt.guest {
+            Ok(guest) => {
                 let me = &guest.me;
-                known.keyless |= way.way.is_keyless();
+                known.date = known.date.or(me.date);
                 known.numbers.extend(me.id.clone().map(|id| (me.user_name.clone(), id)));
-                let used = if way.taken { "a run takes this way, because " } else { "set up, but a run does not take it: " };
-                let message = format!("`{}` lets in {} ({used}{})", way.way.name(), me.user_name, chosen.because);
-                chart.add(Finding::good(GROUP, message).exhibit(lasts));
+                let used = if way.taken { "a run takes this way, because" } else { "a run does not take this way, though" };
+                let message = format!("`{}` lets in {} ({used} {})", way.way.name(), me.user_name, chosen.because);
+                chart.add(Finding::good(GROUP, message).exhibit(attempt.lasts));
                 if way.taken {
                     known.taken = Some(guest);
                 }
@@ -83,6 +103,9 @@ fn unusable(way: &Way, problems: &[Problem], chart: &mut Chart<'_>) {
 fn refused(way: &Way, mut problem: Problem, chart: &mut Chart<'_>) {
     // Claims and policy have places of their own here.
     problem.exhibit = Box::default();
+    if chart.has(&problem) {
+        return chart.unknown(GROUP, format!("`{}`: not tried, for the reason that is told above", way.way.name()));
+    }
     if problem.place.as_deref() == Some(LOG_IN) {
         problem.place = Some(format!("log-in by `{}`", way.way.name()));
     }
@@ -93,25 +116,39 @@ fn refused(way: &Way, mut problem: Problem, chart: &mut Chart<'_>) {
     chart.odd(GROUP, problem);
 }
 
-/// Logs in, and asks who that is. Tells how long it lasts, too.
-async fn enter(
-    case: &Case<'_>,
-    client: &Client,
-    route: &Route,
-    chosen: &Chosen,
-) -> Result<(Guest, Vec<String>), Problem> {
+/// What came of one way.
+struct Attempt {
+    guest: Result<Guest, Problem>,
+    /// How long it lasts, as a line of the log.
+    lasts: Option<String>,
+    /// Whether an access token was had for an identity token.
+    exchanged: bool,
+}
+
+impl Attempt {
+    fn keyless(&self) -> Keyless {
+        match &self.guest {
+            _ if self.exchanged => Keyless::Fits,
+            Err(problem) if problem.code == Code::NoTrustPolicy => Keyless::NoPolicy,
+            _ => Keyless::Untold,
+        }
+    }
+}
+
+/// Logs in, and asks who that is.
+async fn enter(case: &Case<'_>, client: &Client, route: &Route, chosen: &Chosen) -> Attempt {
     let identity = identity::choose(route, chosen, client, case.redactor);
     let workspace = Workspace::new(client.sibling(Arc::clone(&identity.authorize)));
-    let me = workspace.me().await.map_err(|error| not_logged_in(&error, chosen, route))?;
-    let lasts = identity.end().map(|end| {
+    let guest = match workspace.me().await {
+        Ok(me) => Ok(Guest { me, workspace }),
+        Err(error) => Err(not_logged_in(&error, chosen, route)),
+    };
+    let end = identity.end();
+    let lasts = end.map(|end| {
         let left = end.at.saturating_duration_since(Instant::now());
         let left = text::duration(Duration::from_secs(left.as_secs()));
         let until = end.clock.map(|clock| format!(", until {}", text::clock(clock))).unwrap_or_default();
         format!("it lasts {left}{until}, and cannot be renewed: runs can be watched for that long")
     });
-    if me.user_name.trim().is_empty() {
-        let message = "the workspace lets this credential in, and does not say whose it is";
-        return Err(Problem::new(Code::UnexpectedAnswer, message).at(LOG_IN));
-    }
-    Ok((Guest { me, workspace }, lasts.into_iter().collect()))
+    Attempt { guest, lasts, exchanged: end.is_some() }
 }

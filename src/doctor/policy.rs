@@ -3,7 +3,7 @@
 use super::Case;
 use super::chart::Chart;
 use super::host::Asked;
-use super::login::Known;
+use super::login::{Keyless, Known};
 use crate::finding::{Finding, Group};
 use crate::identity::Policy;
 use crate::pipeline::Pipeline;
@@ -17,8 +17,13 @@ const NUMBER: &str = "<numeric id>";
 
 /// Shows what to create, unless an identity token is taken already: then there is nothing to create.
 pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut Chart<'_>) {
-    if known.keyless {
-        return;
+    match known.keyless {
+        Keyless::Fits => return chart.good(GROUP, "there is one that fits the identity token"),
+        Keyless::Untold => {
+            let message = "whether there is one that fits the identity token: the log-in ended for another reason";
+            return chart.unknown(GROUP, message);
+        }
+        Keyless::NoPolicy | Keyless::NotTried => {}
     }
     let (claims, from_token) = match presented(case) {
         Some(claims) => (claims, true),

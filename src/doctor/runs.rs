@@ -9,12 +9,14 @@ use crate::access::{JobLevel, Level, Principal};
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::jobs::{Compute, Job};
 use crate::databricks::permissions::Holding;
+use crate::event::{Emit, Event};
 use crate::finding::{Finding, Group};
 use crate::problem::{Code, Problem};
 use crate::runs::{Resolved, may_not_run, resolve_each};
 use crate::settings::Settings;
 use crate::source::LocalTree;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 const GROUP: Group = Group::Runs;
 
@@ -30,7 +32,9 @@ pub(super) async fn examine(
         return chart.told(GROUP, "`RUN` names nothing to run");
     }
     let path = root.map(|root| &root.path);
-    let found = resolve_each(&guest.workspace, settings, path, tree, case.events).await;
+    let heard = Heard::default();
+    let found = resolve_each(&guest.workspace, settings, path, tree, &heard).await;
+    heard.0.into_inner().unwrap_or_default().into_iter().for_each(|warning| chart.odd(GROUP, warning));
     let mut needs: BTreeMap<Compute, Vec<String>> = BTreeMap::new();
     let mut run_as: Vec<(Principal, String)> = Vec::new();
     for (entry, resolved) in found {
@@ -60,6 +64,18 @@ pub(super) async fn examine(
     readers(guest, root, run_as, chart).await;
     for (compute, users) in needs {
         on(guest, &compute, &users.join(", "), chart).await;
+    }
+}
+
+/// Takes down what would be warned of.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Problem>>);
+
+impl Emit for Heard {
+    fn emit(&self, event: Event) {
+        if let Event::Warned(problem) = event {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
+        }
     }
 }
 

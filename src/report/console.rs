@@ -202,7 +202,12 @@ impl Console {
     }
 
     fn told(&self, finding: &Finding) {
-        self.detail(&finding.message);
+        // What has lines of its own below it stands out from them.
+        if finding.exhibit.is_empty() {
+            self.detail(&finding.message);
+        } else {
+            self.info(&finding.message);
+        }
         self.below(finding.hint.as_deref(), finding.link.as_deref(), &finding.exhibit);
     }
 

@@ -107,6 +107,12 @@ impl Sandbox {
         self.state().workspace_id
     }
 
+    /// What time it is there.
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        self.state().clock.wall()
+    }
+
     /// Lets somebody else in: makes the home folder and returns a new token.
     pub fn add_principal(&self, principal: Principal) -> String {
         let mut state = self.state();
