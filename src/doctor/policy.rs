@@ -52,11 +52,11 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut
                 .to_owned(),
         );
     }
-    let message = format!("an account admin gives one of these policies to {whose}, once; it works a minute or two later");
+    let message = format!("An account admin gives one of these policies to {whose}, once; it works a minute or two later");
     chart.add(Finding::told(GROUP, message).exhibit(lines));
     let login = login_of_cli(case, asked, cloud);
     if !policies.iter().any(|policy| policy.subject_claim == "deploymentEnvironmentUuid") && is_bitbucket(&policies) {
-        let message = "recommended: one for a deployment environment, which this step has not";
+        let message = "Recommended: a policy for a deployment environment, which this step has not";
         let how = "give the step a `deployment:` in bitbucket-pipelines.yml, beside `script:`, and run the doctor in it: it \
                    shows that policy then";
         chart.add(Finding::told(GROUP, message).exhibit([how.to_owned()]));
@@ -65,7 +65,7 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut
         chart.add(Finding::told(GROUP, grade(policy)).exhibit(to_paste(policy, number.unwrap_or(NUMBER), &login)));
     }
     if is_bitbucket(&policies) {
-        chart.add(Finding::told(GROUP, "mind:").exhibit(minds(cloud).map(str::to_owned)));
+        chart.add(Finding::told(GROUP, "Mind:").exhibit(minds(cloud).map(str::to_owned)));
     }
 }
 
@@ -129,9 +129,9 @@ fn login_of_cli(case: &Case<'_>, asked: &Asked, cloud: Option<Cloud>) -> String 
 
 fn grade(policy: &Policy) -> &'static str {
     match policy.subject_claim {
-        "deploymentEnvironmentUuid" => "recommended: a policy for this deployment environment",
-        "repositoryUuid" => "wider: a policy for this repository",
-        _ => "a policy for this subject",
+        "deploymentEnvironmentUuid" => "Recommended: a policy for this deployment environment",
+        "repositoryUuid" => "Wider: a policy for this repository",
+        _ => "A policy for this subject",
     }
 }
 
