@@ -94,9 +94,8 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     let _log = debug.then(|| tracing::subscriber::set_default(journalist.debug_log()));
 
     journalist.emit(Event::Began { version: VERSION });
-    let connect = |settings: &Settings, wire| {
-        stages::connect::connect(settings, &pipeline, wire, &redactor, nonce, began)
-    };
+    let connect =
+        |settings: &Settings, wire| stages::connect::connect(settings, &pipeline, wire, &redactor, nonce, began);
     let (walked, sent) = match patient {
         Some(patient) => {
             if let Some(folder) = &patient.output_dir {
@@ -271,7 +270,10 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
             });
             Ok(me)
         }
-        Err(error) => Err(Stop::because(Exit::Identity, identity::not_logged_in(&error, &step.settings.login, &step.settings.route))),
+        Err(error) => Err(Stop::because(
+            Exit::Identity,
+            identity::not_logged_in(&error, &step.settings.login, &step.settings.route),
+        )),
     }
 }
 

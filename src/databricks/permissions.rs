@@ -110,7 +110,8 @@ fn holdings<L>(permissions: WirePermissions, known: impl Fn(&str) -> Option<L>) 
             (None, None, None) => continue,
         };
         for right in holder.all_permissions {
-            let level = known(&right.permission_level).map_or(HeldLevel::Other(right.permission_level), HeldLevel::Known);
+            let level =
+                known(&right.permission_level).map_or(HeldLevel::Other(right.permission_level), HeldLevel::Known);
             holdings.push(Holding { principal: principal.clone(), level, inherited: right.inherited });
         }
     }

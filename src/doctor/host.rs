@@ -129,7 +129,9 @@ fn serves(case: &Case<'_>, host: &Host, chart: &mut Chart<'_>) {
             let message = format!("it serves an account and its workspaces, of which{} is meant{cloud}", id(meant));
             chart.good(GROUP, message);
         }
-        Serves::Untold => chart.unknown(GROUP, format!("whether it is one workspace or several: it does not tell{cloud}")),
+        Serves::Untold => {
+            chart.unknown(GROUP, format!("whether it is one workspace or several: it does not tell{cloud}"))
+        }
         Serves::Other(word) => {
             let word = text::one_line(word);
             chart.unknown(GROUP, format!("what it serves: it says `{word}`, which this version does not know{cloud}"));
@@ -140,7 +142,8 @@ fn serves(case: &Case<'_>, host: &Host, chart: &mut Chart<'_>) {
 /// Whether this machine's clock is right, by the server's.
 pub(super) fn clocks(case: &Case<'_>, date: Option<SystemTime>, chart: &mut Chart<'_>) {
     let Some(there) = date else {
-        return chart.unknown(Group::Clock, "whether the clocks agree: no answer that could be understood told the time");
+        return chart
+            .unknown(Group::Clock, "whether the clocks agree: no answer that could be understood told the time");
     };
     let here = case.clock.now();
     let (apart, which) = match here.duration_since(there) {

@@ -78,7 +78,8 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
                 let me = &guest.me;
                 known.date = known.date.or(me.date);
                 known.numbers.extend(me.id.clone().map(|id| (me.user_name.clone(), id)));
-                let used = if way.taken { "a run takes this way, because" } else { "a run does not take this way, though" };
+                let used =
+                    if way.taken { "a run takes this way, because" } else { "a run does not take this way, though" };
                 let message = format!("`{}` lets in {} ({used} {})", way.way.name(), me.user_name, chosen.because);
                 chart.add(Finding::good(GROUP, message).exhibit(attempt.lasts));
                 if way.taken {

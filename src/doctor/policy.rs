@@ -52,7 +52,8 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut
                 .to_owned(),
         );
     }
-    let message = format!("An account admin gives one of these policies to {whose}, once; it works a minute or two later");
+    let message =
+        format!("An account admin gives one of these policies to {whose}, once; it works a minute or two later");
     chart.add(Finding::told(GROUP, message).exhibit(lines));
     let login = login_of_cli(case, asked, cloud);
     if !policies.iter().any(|policy| policy.subject_claim == "deploymentEnvironmentUuid") && is_bitbucket(&policies) {
@@ -89,9 +90,10 @@ fn presented(case: &Case<'_>) -> Option<Claims> {
 /// are those of its documentation.
 fn expected(pipeline: &Pipeline) -> Claims {
     let bare = |uuid: &str| uuid.trim_matches(['{', '}']).to_owned();
-    let issuer = pipeline.workspace.as_ref().map(|slug| {
-        format!("https://api.bitbucket.org/2.0/workspaces/{slug}/pipelines-config/identity/oidc")
-    });
+    let issuer = pipeline
+        .workspace
+        .as_ref()
+        .map(|slug| format!("https://api.bitbucket.org/2.0/workspaces/{slug}/pipelines-config/identity/oidc"));
     let audience =
         pipeline.workspace_uuid.as_ref().map(|uuid| format!("ari:cloud:bitbucket::workspace/{}", bare(uuid)));
     // Without one of the two there is no policy to show.

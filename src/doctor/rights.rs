@@ -119,7 +119,10 @@ mod tests {
         let by = |name: &str| Standing::Enough { by: Some(format!("group `{name}`")) };
         assert_eq!(mine(&[group("deployers", Level::Manage)]), by("deployers"));
         assert_eq!(mine(&[group("users", Level::Manage)]), by("users"));
-        assert_eq!(mine(&[group("users", Level::Read), group("admins", Level::Manage)]), Standing::Less(Some(Level::Read)));
+        assert_eq!(
+            mine(&[group("users", Level::Read), group("admins", Level::Manage)]),
+            Standing::Less(Some(Level::Read))
+        );
         assert_eq!(mine(&[group("team", Level::Edit)]), Standing::Less(None));
         assert_eq!(mine(&[group("team", Level::Manage)]), Standing::Perhaps(vec!["the group `team`".into()]));
         let odd = holding(itself, HeldLevel::Other("CAN_REIGN".into()));

@@ -125,8 +125,10 @@ fn own_compute(job: &Job, needs: &mut BTreeMap<Compute, Vec<String>>, chart: &mu
             match compute {
                 Compute::JobCluster(key) if job.job_clusters.contains(key) => {}
                 Compute::JobCluster(key) => {
-                    let message = format!("task `{}` runs on the job cluster `{key}`, which the job does not define", task.key);
-                    chart.bad(GROUP, Problem::new(Code::NotFound, message).at(format!("job {} ({})", job.name, job.id)));
+                    let message =
+                        format!("task `{}` runs on the job cluster `{key}`, which the job does not define", task.key);
+                    chart
+                        .bad(GROUP, Problem::new(Code::NotFound, message).at(format!("job {} ({})", job.name, job.id)));
                 }
                 shared => {
                     let users = needs.entry(shared.clone()).or_default();
@@ -200,14 +202,17 @@ async fn on(guest: &Guest, compute: &Compute, users: &str, chart: &mut Chart<'_>
         }
     };
     match found {
-        Ok(Some(name)) => chart.good(GROUP, format!("the {what} `{}` ({id}) is there, for {users}", crate::text::one_line(&name))),
+        Ok(Some(name)) => {
+            chart.good(GROUP, format!("the {what} `{}` ({id}) is there, for {users}", crate::text::one_line(&name)))
+        }
         Ok(None) => {
             let problem = Problem::new(Code::NotFound, format!("runs on the {what} `{id}`, which is not there"));
             let hint = format!("give it a {what} that is there; what the identity may not see may look so, too");
             chart.bad(GROUP, problem.at(users).hint(hint));
         }
         Err(error) if is_forbidden(&error) => {
-            let message = format!("whether the {what} `{id}` is there, which {users} needs: this identity may not see it");
+            let message =
+                format!("whether the {what} `{id}` is there, which {users} needs: this identity may not see it");
             chart.unknown(GROUP, message);
         }
         Err(error) => chart.bad(GROUP, error.problem().at(users)),

@@ -71,7 +71,8 @@ async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) {
         above = parent;
         match guest.workspace.object(above).await {
             Ok(Some(folder)) => {
-                let message = format!("{path} is not there yet (or not for this identity): a deploy makes it in {above}");
+                let message =
+                    format!("{path} is not there yet (or not for this identity): a deploy makes it in {above}");
                 chart.told(GROUP, message);
                 let Ok(above) = WorkspacePath::parse(above) else { return };
                 return write(guest, &folder, &above, chart).await;
@@ -113,7 +114,8 @@ async fn write(guest: &Guest, folder: &Object, path: &WorkspacePath, chart: &mut
         }
         Standing::Perhaps(ways) => {
             let message = format!("whether this identity may write to {path}: only by {}", ways.join(", "));
-            let hint = "the workspace does not say whether it is in that group; CAN_MANAGE for it by name would be certain";
+            let hint =
+                "the workspace does not say whether it is in that group; CAN_MANAGE for it by name would be certain";
             chart.add(Finding::unknown(GROUP, message).hint(hint));
         }
     }

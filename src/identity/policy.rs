@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_is_pasted_is_quoted_for_its_reader() {
-        let json = r#"{"oidc_policy":{"issuer":"https://issuer","audiences":["a","b"],"subject_claim":"repositoryUuid","#;
+        let json =
+            r#"{"oidc_policy":{"issuer":"https://issuer","audiences":["a","b"],"subject_claim":"repositoryUuid","#;
         assert_eq!(
             policy("{it's}").command("7"),
             format!(

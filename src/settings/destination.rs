@@ -1,7 +1,7 @@
 //! `WORKSPACE_PATH`: where in the workspace files may go.
 
-use super::{Settings, WorkspacePath};
 use super::echo::Echo;
+use super::{Settings, WorkspacePath};
 use crate::problem::{Code, Problem};
 
 /// The folder that holds a target's state; it is the pipe's own.

@@ -1,4 +1,4 @@
-//! From `RawVariables` to [`Settings`]: each variable by itself, then what they must be to one another.
+//! From `RawVariables` to [`Settings`](super::Settings): each variable by itself, then what they must be to one another.
 
 use super::authorities::authorities;
 use super::custody::{secrets, too_short};

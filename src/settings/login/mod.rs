@@ -7,8 +7,8 @@ mod unused;
 
 use super::folder::Place;
 use super::parse::{choice, unresolved};
-use super::reader::{Broken, Read, Reader};
 use super::patient::{StepToken, Way};
+use super::reader::{Broken, Read, Reader};
 use super::variables::{Given, RawVariables};
 use super::{AuthType, Chosen, IdToken, Login};
 use crate::pipeline::{Environment, STEP_TOKEN};
