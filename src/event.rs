@@ -52,6 +52,29 @@ pub enum Event {
     Drifted(Vec<DriftTold>),
     /// The same, where it stops everything: the problems of the end tell it.
     DriftStops(Vec<DriftTold>),
+    /// Another build holds the lock of the target; we wait.
+    LockWait {
+        /// The target's folder.
+        to: String,
+        /// Who holds it.
+        whom: String,
+        /// The page of that build.
+        link: Option<String>,
+    },
+    /// It still does.
+    LockStillHeld {
+        /// Who holds it.
+        whom: String,
+        /// How long we have waited.
+        elapsed: Duration,
+    },
+    /// The lock was taken although somebody seems to hold it.
+    LockPassedOver {
+        /// From whom: `a build that stopped without releasing it`.
+        from: &'static str,
+        /// The page of that build.
+        link: Option<String>,
+    },
     /// The workspace is about to be changed.
     ChangesBegan {
         /// `LOCAL_PATH` as the user wrote it.

@@ -30,6 +30,8 @@ mod unwind;
 
 use databricks::Workspace;
 use databricks::identity::Me;
+use deploy::lock::{Keeper, QUICK_RELEASE, RELEASE};
+use doctor::Clock;
 use event::{Emit, Event};
 use exit::Exit;
 use identity::Identity;
@@ -39,7 +41,7 @@ use problem::{Code, Problem};
 use report::{Journalist, Output};
 use runs::InFlight;
 use secrets::{Redactor, Secret};
-use settings::{Action, Settings, WorkspacePath};
+use settings::{Action, Patient, Settings, WorkspacePath};
 use std::future::Future;
 use std::io::Write;
 use std::path::Path;
@@ -94,69 +96,23 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
     let _log = debug.then(|| tracing::subscriber::set_default(journalist.debug_log()));
 
     journalist.emit(Event::Began { version: VERSION });
-    let connect =
-        |settings: &Settings, wire| stages::connect::connect(settings, &pipeline, wire, &redactor, nonce, began);
+    let start = Start {
+        here: &environment.working_directory,
+        pipeline: &pipeline,
+        secrets: &secrets,
+        redactor: &redactor,
+        journalist: &journalist,
+        wire,
+        clock: Clock { wall: clock, at: began },
+        nonce,
+    };
     let (walked, sent) = match patient {
-        Some(patient) => {
-            if let Some(folder) = &patient.output_dir {
-                journalist.write_outputs_to(folder, &redactor);
-            }
-            let visit = stages::doctor::Visit {
-                patient: &patient,
-                warnings: &warnings,
-                pipeline: &pipeline,
-                secrets: &secrets,
-                here: &environment.working_directory,
-                journalist: &journalist,
-                redactor: &redactor,
-                wire,
-                clock: doctor::Clock { wall: clock, at: began },
-                nonce,
-            };
-            tokio::select! {
-                biased;
-                ended = unwind::caught(stages::doctor::run(&visit)) => {
-                    ended.unwrap_or_else(|_| (Err(panicked(&journalist.outcome())), http::Stats::default()))
-                }
-                () = shutdown => (Err(told_to_stop()), http::Stats::default()),
-            }
-        }
+        Some(patient) => examine(&start, &patient, &warnings, shutdown).await,
         None => {
             for warning in warnings {
                 journalist.emit(Event::Warned(warning));
             }
-            match settings.and_then(|settings| connect(&settings, wire).map(|connected| (settings, connected))) {
-                Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
-                Ok((settings, (workspace, identity))) => {
-                    journalist.write_outputs_to(&settings.output_dir, &redactor);
-                    let in_flight = InFlight::default();
-                    let step = Step {
-                        deadline: began + settings.timeout,
-                        here: &environment.working_directory,
-                        settings: &settings,
-                        pipeline: &pipeline,
-                        workspace: &workspace,
-                        identity: &identity,
-                        secrets: &secrets,
-                        redactor: &redactor,
-                        events: &journalist,
-                        nonce,
-                        in_flight: &in_flight,
-                    };
-                    let walked = tokio::select! {
-                        // A walk that ends in the very moment of the signal has ended.
-                        biased;
-                        walked = unwind::caught(walk(&step)) => {
-                            walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome())))
-                        }
-                        () = shutdown => {
-                            runs::shutdown(&workspace, &in_flight, &journalist.outcome(), &journalist).await;
-                            Err(told_to_stop())
-                        }
-                    };
-                    (walked, workspace.stats())
-                }
-            }
+            carry_out(&start, settings, shutdown).await
         }
     };
     if let Err(Stop { exit, problems }) = walked {
@@ -171,6 +127,85 @@ pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<O
         repetitions: sent.repetitions,
     });
     journalist.outcome()
+}
+
+/// What there is before anything is contacted.
+struct Start<'a> {
+    /// The working directory, for the names of files in the log.
+    here: &'a Path,
+    pipeline: &'a Pipeline,
+    secrets: &'a [Secret],
+    redactor: &'a Redactor,
+    journalist: &'a Journalist,
+    wire: Option<Arc<dyn http::Wire>>,
+    /// From when the process started.
+    clock: Clock,
+    nonce: u64,
+}
+
+/// How everything ended, and what was sent.
+type End = (Result<(), Stop>, http::Stats);
+
+/// `ACTION: doctor`.
+async fn examine(
+    start: &Start<'_>,
+    patient: &Patient,
+    warnings: &[Problem],
+    shutdown: impl Future<Output = ()>,
+) -> End {
+    if let Some(folder) = &patient.output_dir {
+        start.journalist.write_outputs_to(folder, start.redactor);
+    }
+    tokio::select! {
+        biased;
+        ended = unwind::caught(stages::doctor::run(start, patient, warnings)) => {
+            ended.unwrap_or_else(|_| (Err(panicked(&start.journalist.outcome())), http::Stats::default()))
+        }
+        () = shutdown => (Err(told_to_stop()), http::Stats::default()),
+    }
+}
+
+/// Every other action.
+async fn carry_out(
+    start: &Start<'_>,
+    settings: Result<Settings, Vec<Problem>>,
+    shutdown: impl Future<Output = ()>,
+) -> End {
+    let journalist = start.journalist;
+    let connected = settings.and_then(|settings| Ok((stages::connect::connect(start, &settings)?, settings)));
+    let ((workspace, identity), settings) = match connected {
+        Ok(connected) => connected,
+        Err(problems) => return (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
+    };
+    journalist.write_outputs_to(&settings.output_dir, start.redactor);
+    let (in_flight, keeper) = (InFlight::default(), Keeper::default());
+    let step = Step {
+        deadline: start.clock.at + settings.timeout,
+        here: start.here,
+        settings: &settings,
+        pipeline: start.pipeline,
+        workspace: &workspace,
+        identity: &identity,
+        secrets: start.secrets,
+        redactor: start.redactor,
+        events: journalist,
+        nonce: start.nonce,
+        in_flight: &in_flight,
+        keeper: &keeper,
+    };
+    let walked = tokio::select! {
+        // A walk that ends in the very moment of the signal has ended.
+        biased;
+        walked = unwind::caught(walk(&step)) => walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome()))),
+        () = shutdown => {
+            runs::shutdown(&workspace, &in_flight, &journalist.outcome(), journalist).await;
+            keeper.release(QUICK_RELEASE, journalist).await;
+            Err(told_to_stop())
+        }
+    };
+    // A deploy has released its lock; one that was broken off has not.
+    keeper.release(RELEASE, journalist).await;
+    (walked, workspace.stats())
 }
 
 /// What the end means. The doctor's code is that of an identity that does not work, whatever it has found.
@@ -200,6 +235,7 @@ struct Step<'a> {
     events: &'a dyn Emit,
     nonce: u64,
     in_flight: &'a InFlight,
+    keeper: &'a Keeper,
 }
 
 /// The fixed workflow. A stage without work says nothing.

@@ -128,6 +128,9 @@ codes! {
     ForeignObject "foreign-object" "An object that was never deployed from here is in the way";
     Drift "drift" "Somebody changed in the workspace what was deployed";
     PruneGuard "prune-guard" "More than half of what was deployed would be deleted";
+    Locked "locked" "Another build deploys to the target, and did not end before `TIMEOUT` did";
+    Overtaken "overtaken" "A newer build deployed to the target while this one waited for it";
+    LockLost "lock-lost" "The target's lock went to another build while this one did not answer";
     InvalidPlan "invalid-plan" "The file that `PLAN` names is not a plan that this version can read";
     PlanChanged "plan-changed" "The plan is no longer the one that was seen";
     // Runs

@@ -148,6 +148,20 @@ impl Error {
         }
     }
 
+    /// The same, where whoever was to look has looked each time and repeated the request in vain.
+    #[must_use]
+    pub fn repeated(self, attempts: u32, elapsed: Duration) -> Error {
+        match self {
+            Error::Transport(failure) => Error::Transport(Box::new(match *failure {
+                Failure::Uncertain { request, cause } => {
+                    Failure::Exhausted { request, attempts, elapsed, cause, by_deadline: false, uncertain: true }
+                }
+                other => other,
+            })),
+            other => other,
+        }
+    }
+
     /// The workspace's own words, if it said anything.
     pub fn said(&self) -> Option<String> {
         self.api().map(|error| error.words())

@@ -4,7 +4,6 @@ use super::error::{Error, classify, parse_json};
 use super::{Workspace, get};
 use crate::http::Class;
 use serde::Deserialize;
-use std::time::SystemTime;
 
 /// The principal that the workspace sees in us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +18,6 @@ pub struct Me {
     pub groups: Vec<String>,
     /// The id of the workspace that answered (`X-Databricks-Org-Id`), where it says it.
     pub workspace_id: Option<String>,
-    /// What time it was there.
-    pub date: Option<SystemTime>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +51,6 @@ impl Workspace {
             id: me.id,
             groups: me.groups.into_iter().filter_map(|group| group.display).collect(),
             workspace_id: workspace_id.map(str::to_owned),
-            date: answer.date(),
         })
     }
 }

@@ -10,11 +10,11 @@ pub mod permissions;
 pub mod runs;
 pub mod status;
 
-use crate::http::{Answer, Body, Call, Class, Client, Method, Repeat, Verdict};
+use crate::http::{Answer, Body, Call, Class, Client, Fence, Method, Repeat, Verdict};
 use error::Error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A workspace that answers. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +32,22 @@ impl Workspace {
     #[must_use]
     pub fn until(&self, deadline: tokio::time::Instant) -> Workspace {
         Workspace { client: self.client.until(deadline) }
+    }
+
+    /// The same workspace, which is sent nothing while `fence` is closed.
+    #[must_use]
+    pub fn within(&self, fence: Fence) -> Workspace {
+        Workspace { client: self.client.within(fence) }
+    }
+
+    /// What time it is at the workspace; see [`Client::server_time`].
+    pub fn time(&self) -> Option<SystemTime> {
+        self.client.server_time()
+    }
+
+    /// How long passing troubles of one request are borne.
+    pub fn patience(&self) -> Duration {
+        self.client.patience()
     }
 
     /// What was sent so far.

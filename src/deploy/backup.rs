@@ -2,8 +2,9 @@
 //! and another one beside the outputs.
 
 use super::Copies;
+use super::create::{Created, create};
 use crate::databricks::error::Error;
-use crate::databricks::objects::{Export, Exported, Format, Put};
+use crate::databricks::objects::{Export, Exported, Format};
 use crate::exit::Exit;
 use crate::plan::{Backup, Plan, SeenKind};
 use crate::problem::{Code, Problem};
@@ -18,10 +19,6 @@ use std::path::Path;
 /// How many copies of one object one build may make. More than one is made only where the object was edited again
 /// between two attempts of a step.
 const MOST_COPIES: u32 = 9;
-
-/// How often the writing of a copy may end without an answer. Between two of them the copy is looked for, with all the
-/// patience that a request has.
-const MOST_UNCERTAIN: u32 = 3;
 
 /// Copies everything that the plan says; returns where each copy is.
 pub(super) async fn all(target: &Target<'_>, plan: &Plan, copies: &Copies) -> Result<Vec<(String, String)>, Stop> {
@@ -59,45 +56,23 @@ async fn one(
         {
             target.workspace.make_folder(folder).await.map_err(|error| refused(&error))?;
         }
-        let (put, there) =
-            put_and_look(target, &copy, &content, format, export).await.map_err(|error| refused(&error))?;
+        let workspace = target.workspace;
+        let write = || workspace.put(&copy, content.clone(), format, false);
+        let created = create(workspace, &copy, export, write).await.map_err(|error| refused(&error))?;
+        // What was written is looked at too: the original is about to be touched.
+        let (new, there) = match created {
+            Created::Written => (true, workspace.export(&copy, export).await.map_err(|error| refused(&error))?),
+            Created::Found(there) => (false, there),
+        };
         if matches!(&there, Exported::Content(there) if fingerprint(kind, there) == fingerprint(kind, &content)) {
             copies.keep_locally(&backup.path, kind, &content);
             return Ok(Some(copy));
         }
-        if put == Put::Written {
+        if new {
             return Err(unsafe_to_touch(&original, &format!("the copy at `{copy}` does not hold the same")));
         }
     }
     Err(unsafe_to_touch(&original, &format!("the build has made {MOST_COPIES} other copies of it already")))
-}
-
-/// Writes a copy where nothing is, and looks at what is there then: a copy of an earlier attempt may be.
-async fn put_and_look(
-    target: &Target<'_>,
-    copy: &str,
-    content: &Bytes,
-    format: Format,
-    export: Export,
-) -> Result<(Put, Exported), Error> {
-    let mut uncertain = 0;
-    loop {
-        let put = match target.workspace.put(copy, content.clone(), format, false).await {
-            Ok(put) => put,
-            // It may be there; looking tells.
-            Err(error) if error.is_uncertain() && uncertain < MOST_UNCERTAIN => {
-                uncertain += 1;
-                Put::Exists
-            }
-            Err(error) => return Err(error),
-        };
-        let there = target.workspace.export(copy, export).await?;
-        // It was not: nothing of this name is in the way of another attempt.
-        if put == Put::Exists && there == Exported::Missing && uncertain > 0 {
-            continue;
-        }
-        return Ok((put, there));
-    }
 }
 
 /// How an object is exported, imported as a copy of the same kind, and compared.

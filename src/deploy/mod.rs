@@ -1,6 +1,8 @@
 //! Brings a plan into the workspace, phase by phase.
 
 mod backup;
+mod create;
+pub mod lock;
 mod parallel;
 pub mod permissions;
 mod records;
@@ -18,6 +20,7 @@ use crate::state::{DeployedBy, RelativePath};
 use crate::stop::Stop;
 use crate::target::{Observed, Target};
 use bytes::Bytes;
+use lock::{Held, Keeper};
 use parallel::in_parallel;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -32,6 +35,10 @@ pub struct Work<'a> {
     pub observed: &'a Observed,
     /// What to do.
     pub plan: &'a Plan,
+    /// The lock under which it is done; `None` where there is nothing to do.
+    pub held: Option<&'a Held>,
+    /// Who releases it.
+    pub keeper: &'a Keeper,
     /// Who does it, for the state.
     pub by: DeployedBy,
     /// Where copies of edited objects go.
@@ -80,7 +87,17 @@ impl Copies {
     }
 }
 
-/// Carries the plan out: a phase begins when the one before it has succeeded. What is deleted for good goes last.
+/// Whether carrying out the plan changes anything in the workspace, our records included.
+pub fn has_work(plan: &Plan, observed: &Observed) -> bool {
+    !plan.changes_nothing()
+        || match plan.end {
+            End::WriteState => plan.records_change || observed.state.is_none() || observed.records.journal,
+            // Without a trace of us an empty folder is somebody's.
+            End::RemoveRecords { .. } => observed.records.folder,
+        }
+}
+
+/// Carries the plan out, under the lock: a phase begins when the one before it has succeeded. What is deleted for good goes last.
 pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
     let began = Instant::now();
     let (plan, target) = (work.plan, &work.target);
@@ -88,10 +105,16 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
     let to = plan.root.to_string();
     let counts = plan.counts();
     let silent = work.silent;
+    if !has_work(plan, work.observed) {
+        let (holds, elapsed) = (work.holds, began.elapsed());
+        events.emit(Event::ChangesDone { to, intent: plan.intent, counts, holds, elapsed, silent });
+        return Ok(());
+    }
     if !silent {
         events.emit(Event::ChangesBegan { from: work.from.clone(), to: to.clone(), intent: plan.intent, counts });
     }
 
+    records::begin(work).await?;
     let copies = backup::all(target, plan, &work.copies).await?;
     tell_drift(work, &copies);
 
@@ -102,7 +125,7 @@ pub async fn carry_out(work: &Work<'_>) -> Result<(), Stop> {
     }
     upload::folders(workspace, plan).await?;
     let arrivals = upload::objects(workspace, plan, events).await?;
-    let (files, ()) = tokio::try_join!(verify::all(work, arrivals), records::folder(work))?;
+    let files = verify::all(work, arrivals).await?;
 
     delete(work, &plan.deletions, 0).await?;
     for folder in &plan.emptied {

@@ -1,58 +1,67 @@
 //! Our records in the target: written when all has arrived, removed with what they are about.
 
-use super::{Work, parallel};
+use super::lock::Held;
+use super::{Work, lock, parallel};
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::{Format, Listing};
 use crate::event::Event;
-use crate::plan::End;
 use crate::problem::{Code, Problem};
-use crate::state::{DRIFT, FILE, FOLDER, FileRecord, RelativePath, State};
+use crate::settings::WorkspacePath;
+use crate::state::{DRIFT, FOLDER, FileRecord, Journal, RelativePath, State};
 use crate::stop::Stop;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// Makes the folder of the records where there is none: meanwhile something else is waited for anyway.
-pub(super) async fn folder(work: &Work<'_>) -> Result<(), Stop> {
-    if work.observed.has_records || work.plan.end != End::WriteState {
+/// Notes what is about to be written, before the first change: whatever becomes of this process, the next deploy knows
+/// its own. What earlier ones noted that did not end stays noted.
+pub(super) async fn begin(work: &Work<'_>) -> Result<(), Stop> {
+    let (plan, target) = (work.plan, &work.target);
+    if plan.uploads.is_empty() {
         return Ok(());
     }
-    let folder = work.plan.root.join(FOLDER).to_string();
-    let made = work.target.workspace.make_folder(&folder).await;
-    made.map_err(|error| parallel::stop(vec![(folder, error)], 0))
+    let writes = plan.uploads.iter().map(|upload| (upload.path.clone(), upload.local.intended()));
+    let journal = Journal::of(target.owner, work.by.clone(), &work.observed.ours.accepted, writes);
+    let file = target.journal_file().to_string();
+    let put = target.workspace.put(&file, Bytes::from(journal.to_json()), Format::Auto, true).await;
+    put.map_err(|error| parallel::stop(vec![(file, error)], 0))?;
+    Ok(())
 }
 
 pub(super) async fn write(work: &Work<'_>, files: BTreeMap<RelativePath, FileRecord>) -> Result<(), Stop> {
     let (plan, target) = (work.plan, &work.target);
-    if plan.changes_nothing() && !plan.records_change && work.observed.state.is_some() {
-        return Ok(());
-    }
     let before = work.observed.state.clone().unwrap_or_else(|| State::new(target.owner.clone()));
-    let state = before.succeeded_by(work.by.clone(), files);
+    let state = before.succeeded_by(work.by.clone(), files, work.held.map(Held::generation).unwrap_or_default());
     let file = target.state_file().to_string();
     let refused = |error: Error| parallel::stop(vec![(file.clone(), error)], 0);
     let json = Bytes::from(state.to_json());
     target.workspace.put(&file, json, Format::Auto, true).await.map_err(refused)?;
+    if work.observed.records.journal || !plan.uploads.is_empty() {
+        delete(work, &target.journal_file()).await?;
+    }
     Ok(())
+}
+
+async fn delete(work: &Work<'_>, at: &WorkspacePath) -> Result<(), Stop> {
+    let deleted = work.target.workspace.delete_record(at.as_str()).await;
+    deleted.map_err(|error| parallel::stop(vec![(at.to_string(), error)], 0))
 }
 
 /// Removes our records; copies of edited objects are somebody's work and stay.
 pub(super) async fn remove(work: &Work<'_>, then_root: bool) -> Result<(), Stop> {
     let (plan, target) = (work.plan, &work.target);
-    // Without a trace of us an empty folder is somebody's, and what the workspace has by itself nobody made.
-    if !work.observed.has_records {
-        return Ok(());
+    for record in [target.journal_file(), target.state_file()] {
+        delete(work, &record).await?;
     }
-    let then_root = then_root && !plan.root.is_given();
-    let folder = plan.root.join(FOLDER);
-    let mut steps = vec![folder.join(FILE).to_string(), folder.to_string()];
-    if then_root {
-        steps.push(plan.root.to_string());
-    }
-    for at in steps {
-        match target.workspace.delete(&at).await {
+    // The folder is not empty before that; whoever takes the lock now keeps it from being deleted.
+    work.keeper.release(lock::RELEASE, target.events).await;
+    let root = plan.root.clone();
+    // What the workspace has by itself nobody made.
+    let then_root = (then_root && !root.is_given()).then_some(root);
+    for at in [target.records_folder()].into_iter().chain(then_root) {
+        match target.workspace.delete(at.as_str()).await {
             Ok(()) => {}
-            Err(error) if error.meaning() == Some(Meaning::NotEmpty) => return stays(work, at).await,
-            Err(error) => return Err(parallel::stop(vec![(at, error)], 0)),
+            Err(error) if error.meaning() == Some(Meaning::NotEmpty) => return stays(work, at.to_string()).await,
+            Err(error) => return Err(parallel::stop(vec![(at.to_string(), error)], 0)),
         }
     }
     Ok(())

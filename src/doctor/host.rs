@@ -8,7 +8,7 @@ use crate::identity::{Host, Serves, ask_host, not_reached};
 use crate::problem::{Code, Problem};
 use crate::settings::{AzureCloud, Cloud, Route};
 use crate::text;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const GROUP: Group = Group::Host;
 
@@ -28,14 +28,6 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// What time it was there.
-    pub(super) fn date(&self) -> Option<SystemTime> {
-        match self {
-            Asked::Tells(host) => host.date,
-            Asked::None | Asked::Silent(_) | Asked::Answers(_) => None,
-        }
-    }
-
     /// Why it is of no use to ask it for anything.
     pub(super) fn is_out_of_reach(&self) -> Option<&'static str> {
         match self {
@@ -95,7 +87,11 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_>) {
         Asked::Tells(host) => serves(case, host, chart),
         Asked::Answers(error) => {
             let said = error.said().unwrap_or_default();
-            chart.unknown(GROUP, format!("what it serves, and on which cloud: it does not tell ({said})"));
+            let cloud = match asked.cloud(route) {
+                Some(cloud) => format!("; by its name it is on {}", cloud.name()),
+                None => String::new(),
+            };
+            chart.unknown(GROUP, format!("what it serves: it does not tell ({said}){cloud}"));
         }
         Asked::None | Asked::Silent(_) => {}
     }
@@ -119,7 +115,9 @@ fn serves(case: &Case<'_>, host: &Host, chart: &mut Chart<'_>) {
     if let Some(problem) = host.is_not_meant(meant) {
         return chart.bad(GROUP, problem);
     }
-    let cloud = host.cloud.as_ref().map(|cloud| format!(", on {}", text::one_line(cloud))).unwrap_or_default();
+    let by_name = route.and_then(|route| route.cloud).map(|cloud| format!(", by its name on {}", cloud.name()));
+    let told = host.cloud.as_ref().map(|cloud| format!(", on {}", text::one_line(cloud)));
+    let cloud = told.or(by_name).unwrap_or_default();
     let id = |id: Option<&str>| id.map(|id| format!(" {}", text::one_line(id))).unwrap_or_default();
     match &host.serves {
         Serves::Workspace => {
@@ -140,10 +138,9 @@ fn serves(case: &Case<'_>, host: &Host, chart: &mut Chart<'_>) {
 }
 
 /// Whether this machine's clock is right, by the server's.
-pub(super) fn clocks(case: &Case<'_>, date: Option<SystemTime>, chart: &mut Chart<'_>) {
-    let Some(there) = date else {
-        return chart
-            .unknown(Group::Clock, "whether the clocks agree: no answer that could be understood told the time");
+pub(super) fn clocks(case: &Case<'_>, chart: &mut Chart<'_>) {
+    let Some(there) = case.server_time() else {
+        return chart.unknown(Group::Clock, "whether the clocks agree: the server does not tell the time");
     };
     let here = case.clock.now();
     let (apart, which) = match here.duration_since(there) {

@@ -12,7 +12,7 @@ use crate::problem::{Code, Problem};
 use crate::settings::{Chosen, Route, Way};
 use crate::text;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::Instant;
 
 const GROUP: Group = Group::LogIn;
@@ -32,8 +32,6 @@ pub(super) struct Known {
     pub(super) keyless: Keyless,
     /// The numeric ids of service principals that are known by now, by application id.
     pub(super) numbers: Vec<(String, String)>,
-    /// What time it was at the server.
-    pub(super) date: Option<SystemTime>,
 }
 
 /// What became of an identity token, as far as policies are concerned; of several, the best.
@@ -76,7 +74,6 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
         match attempt.guest {
             Ok(guest) => {
                 let me = &guest.me;
-                known.date = known.date.or(me.date);
                 known.numbers.extend(me.id.clone().map(|id| (me.user_name.clone(), id)));
                 let used =
                     if way.taken { "a run takes this way, because" } else { "a run does not take this way, though" };

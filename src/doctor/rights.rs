@@ -96,7 +96,6 @@ mod tests {
             id: None,
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             workspace_id: None,
-            date: None,
         }
     }
 

@@ -10,8 +10,9 @@ use crate::databricks::objects::Object;
 use crate::finding::{Finding, Group};
 use crate::problem::Problem;
 use crate::settings::{Settings, WorkspacePath};
-use crate::state::{Accepted, DeployedBy};
+use crate::state::{Accepted, DeployedBy, Lock};
 use crate::target::{Target, may_not_write, owner};
+use crate::text;
 
 const GROUP: Group = Group::Target;
 
@@ -51,7 +52,8 @@ pub(super) async fn examine(case: &Case<'_>, guest: &Guest, chart: &mut Chart<'_
             }
             None => missing(guest, &path, chart).await,
         }
-        whose(&target, chart).await;
+        whose(&target, folder.as_ref(), chart).await;
+        lock(&target, chart).await;
     } else {
         chart.told(GROUP, there(&path, folder.as_ref(), settings));
     }
@@ -131,14 +133,14 @@ pub(super) fn failed(error: &Error, place: &str, chart: &mut Chart<'_>) {
     chart.bad(GROUP, error.problem().at(place));
 }
 
-async fn whose(target: &Target<'_>, chart: &mut Chart<'_>) {
-    match target.whose().await {
+async fn whose(target: &Target<'_>, folder: Option<&Object>, chart: &mut Chart<'_>) {
+    match target.whose(folder).await {
         Ok(Accepted { state: None, warning: None }) => {
             chart.good(GROUP, "it is nobody's yet: nothing was deployed to it from here or elsewhere");
         }
         Ok(Accepted { state: Some(state), .. }) => {
             let finding = Finding::good(GROUP, format!("it is this repository's own{}", last(&state.deployed_by)));
-            chart.add(match state.deployed_by.link.filter(|link| link.starts_with("https://")) {
+            chart.add(match state.deployed_by.page() {
                 Some(link) => finding.link(link),
                 None => finding,
             });
@@ -148,7 +150,44 @@ async fn whose(target: &Target<'_>, chart: &mut Chart<'_>) {
     }
 }
 
+/// Who may change the target now. A lease that is over stops nobody: whoever comes next passes over it.
+async fn lock(target: &Target<'_>, chart: &mut Chart<'_>) {
+    let held = match target.records().await {
+        Ok(records) => target.holder(&records).await,
+        Err(stop) => Err(stop),
+    };
+    let holder = match held {
+        Ok(None) => return chart.good(GROUP, "its lock is free"),
+        Ok(Some(holder)) => holder,
+        Err(stop) => return stop.problems.into_iter().for_each(|problem| chart.bad(GROUP, problem)),
+    };
+    let whom = target.whom(&holder);
+    let ends = holder.lock.as_ref().ok().and_then(Lock::expires);
+    let now = target.workspace.time();
+    let finding = match (&holder.lock, ends, now) {
+        (Ok(_), Some(ends), Some(now)) if ends <= now => {
+            let message = format!("its lock is free: {whom} left it, and its lease ended at {}", text::clock(ends));
+            Finding::good(GROUP, message)
+        }
+        (Ok(_), Some(ends), _) => {
+            let message = format!(
+                "its lock is held by {whom} until {}, if it is not renewed: a deploy would wait for its end",
+                text::clock(ends)
+            );
+            Finding::told(GROUP, message)
+        }
+        _ => {
+            let message = format!("until when its lock is held, by {whom}: a deploy would watch it for a while");
+            Finding::unknown(GROUP, message)
+        }
+    };
+    chart.add(match holder.link() {
+        Some(link) => finding.link(link),
+        None => finding,
+    });
+}
+
 fn last(by: &DeployedBy) -> String {
-    let build = by.build.as_ref().map(|build| format!(", last by build {}", crate::text::one_line(build)));
+    let build = by.build.as_ref().map(|build| format!(", last by build {}", text::one_line(build)));
     build.unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use crate::problem::{Code, Problem};
 use crate::secrets::{Claims, Secret};
 use crate::settings::{AuthType, IdToken, StepToken};
 use crate::text;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const GROUP: Group = Group::StepToken;
 
@@ -20,8 +20,7 @@ const SHORT: Duration = Duration::from_secs(5 * 60);
 const IN_BRACES: [&str; 5] =
     ["repositoryUuid", "deploymentEnvironmentUuid", "workspaceUuid", "pipelineUuid", "stepUuid"];
 
-/// `date` is the server's clock, where it told the time.
-pub(super) fn examine(case: &Case<'_>, date: Option<SystemTime>, chart: &mut Chart<'_>) {
+pub(super) fn examine(case: &Case<'_>, chart: &mut Chart<'_>) {
     let claims = match &case.patient.step_token {
         StepToken::Missing => {
             let message = "the step has none: there is no `oidc: true`, which log-in without a stored secret needs";
@@ -33,7 +32,7 @@ pub(super) fn examine(case: &Case<'_>, date: Option<SystemTime>, chart: &mut Cha
         StepToken::Claims(claims) => claims,
     };
     let needed = case.patient.ways.iter().any(|way| way.taken && way.way == AuthType::BitbucketOidc);
-    time(case, claims, date.unwrap_or_else(|| case.clock.now()), needed, chart);
+    time(case, claims, needed, chart);
     if !is_of_bitbucket(claims) {
         return chart.odd(GROUP, odd("it is none of Bitbucket: it names no repository"));
     }
@@ -47,7 +46,10 @@ fn odd(message: impl Into<String>) -> Problem {
     Problem::new(Code::InvalidToken, message).at(STEP_TOKEN)
 }
 
-fn time(case: &Case<'_>, claims: &Claims, now: SystemTime, needed: bool, chart: &mut Chart<'_>) {
+/// By the server's clock, as far as that is known: it is the one that counts.
+fn time(case: &Case<'_>, claims: &Claims, needed: bool, chart: &mut Chart<'_>) {
+    let there = case.server_time();
+    let now = there.unwrap_or_else(|| case.clock.now());
     // What it is in changes the advice only.
     let token = IdToken::Variable { name: STEP_TOKEN.to_owned(), token: Secret::new("") };
     let shown = claims_shown(claims);
@@ -69,7 +71,7 @@ fn time(case: &Case<'_>, claims: &Claims, now: SystemTime, needed: bool, chart: 
     }
     let early = claims.issued().and_then(|issued| issued.duration_since(now).ok());
     if let Some(early) = early.filter(|early| *early > Duration::from_secs(60)) {
-        let whose = if case.client.is_some() { "the server's clock" } else { "this machine's clock" };
+        let whose = if there.is_some() { "the server's clock" } else { "this machine's clock" };
         let message = format!("by {whose} it will be made in {} only, and is not valid yet", text::duration(early));
         chart.odd(GROUP, odd(message).hint("one of the clocks is wrong"));
     }

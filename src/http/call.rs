@@ -232,6 +232,9 @@ pub enum Cause {
     /// An earlier answer 429 closed the way for all calls of this class, for longer than our patience.
     #[error("the server asks for a pause of {}", text::duration(*.0))]
     Throttled(Duration),
+    /// What had to hold for it to be sent does not hold any longer; see [`super::Fence`].
+    #[error("it may not be sent any longer")]
+    Fenced,
     /// The deadline came before the request's first attempt.
     #[error("there was no time left to send it")]
     NoTime,

@@ -4,6 +4,7 @@ use super::attempt::{self, LONGEST_ANSWER};
 use super::body;
 use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
 use super::course::Course;
+use super::fence::Fence;
 use super::limits::{Lane, Limits, Turn};
 use super::patience;
 use super::wire::{ProxyTrouble, Wire};
@@ -12,7 +13,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 /// The future of [`Authorize::sign`].
@@ -89,6 +90,7 @@ pub struct Client {
     deadline: Instant,
     /// In bytes.
     longest_answer: usize,
+    fence: Option<Fence>,
 }
 
 struct Shared {
@@ -104,6 +106,8 @@ struct Host {
     random: Mutex<fastrand::Rng>,
     /// Whether the host ever answered: then its name is right, and trouble with it is a passing one.
     host_known: AtomicBool,
+    /// What time it was at the host, by the latest answer that told it, and when that came.
+    clock: Mutex<Option<(SystemTime, Instant)>>,
     counters: Arc<Counters>,
 }
 
@@ -127,6 +131,7 @@ impl Client {
             shared: Arc::new(Shared { host, authorize, limits: Limits::new() }),
             deadline,
             longest_answer: LONGEST_ANSWER,
+            fence: None,
         }
     }
 
@@ -163,6 +168,25 @@ impl Client {
         Client { longest_answer: longest_answer.min(LONGEST_ANSWER), ..self.clone() }
     }
 
+    /// The same client, which sends nothing while `fence` is closed, and waits for it with a call's patience:
+    /// [`Cause::Fenced`].
+    #[must_use]
+    pub fn within(&self, fence: Fence) -> Client {
+        Client { fence: Some(fence), ..self.clone() }
+    }
+
+    /// What time it is at the host, to the second, as far as it ever told: never more than it is, and by about a second
+    /// less, since the field of an answer leaves out the rest of its second.
+    pub fn server_time(&self) -> Option<SystemTime> {
+        let (date, at) = (*self.shared.host.clock())?;
+        Some(date + at.elapsed())
+    }
+
+    /// How long passing troubles of one call are borne.
+    pub fn patience(&self) -> Duration {
+        self.shared.host.options.patience
+    }
+
     /// What was sent so far, by all clones.
     pub fn stats(&self) -> Stats {
         let counters = &self.shared.host.counters;
@@ -186,6 +210,19 @@ impl Client {
         loop {
             let patience = course.patience.saturating_sub(course.borne());
             let time = self.deadline.saturating_duration_since(Instant::now());
+            if let Some(fence) = &self.fence {
+                // Before it stands in the lane: whoever sees to the fence may need a place there.
+                let until = self.deadline.min(Instant::now() + patience);
+                match timeout_at(until, fence.open()).await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(course.fatal(Cause::Fenced)),
+                    Err(_) if time <= patience => return Err(course.out_of_time()),
+                    Err(_) => {
+                        let cause = course.last.take().unwrap_or(Cause::Fenced);
+                        return Err(course.exhausted(cause, false));
+                    }
+                }
+            }
             let turn = lane.turn(memory, patience.min(time), &host.random);
             let turn = match timeout_at(self.deadline, turn).await {
                 Ok(Err(pause)) => return Err(course.exhausted(Cause::Throttled(pause), time <= patience)),
@@ -199,6 +236,9 @@ impl Client {
                 Ok(Ok(credentials)) => credentials,
             };
 
+            if self.fence.as_ref().is_some_and(|fence| !fence.is_open()) {
+                continue;
+            }
             let (cause, had_effect) = match self.attempt(call, credentials.clone(), &mut course).await {
                 Err(cause) => {
                     let certain = matches!(cause, Cause::Name(_) | Cause::Connect(_) | Cause::Proxy(..));
@@ -267,6 +307,9 @@ impl Client {
         match &end {
             Ok(answer) => {
                 host.host_known.store(true, Relaxed);
+                if let Some(date) = answer.date() {
+                    *host.clock() = Some((date, Instant::now()));
+                }
                 let request_id = answer.request_id();
                 let (status, bytes) = (answer.status, answer.body.len());
                 tracing::debug!(
@@ -342,7 +385,11 @@ impl Client {
 impl Host {
     fn new(options: Options, wire: Arc<dyn Wire>, counters: Arc<Counters>) -> Host {
         let random = Mutex::new(fastrand::Rng::with_seed(options.seed));
-        Host { options, wire, random, host_known: AtomicBool::new(false), counters }
+        Host { options, wire, random, host_known: AtomicBool::new(false), clock: Mutex::default(), counters }
+    }
+
+    fn clock(&self) -> MutexGuard<'_, Option<(SystemTime, Instant)>> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn random(&self) -> MutexGuard<'_, fastrand::Rng> {

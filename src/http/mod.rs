@@ -8,6 +8,7 @@ mod body;
 mod call;
 mod client;
 mod course;
+mod fence;
 mod limits;
 mod network;
 mod pace;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use call::{Answer, Body, Call, Cause, Class, Failure, Part, PartContent, Repeat, Verdict};
 pub use client::{Authorize, Client, NoCredential, Options, Signing, Stats, Unsigned};
+pub use fence::Fence;
 pub use network::{Network, NetworkOptions};
 pub use proxy::Proxy;
 pub use wire::{ProxyTrouble, Wire, WireError};

@@ -123,7 +123,7 @@ impl Endpoint {
             self.open.elsewhere(origin(&root), Arc::new(Unsigned))
         };
         let path = format!("{}/.well-known/oauth-authorization-server", root.path());
-        let server: AuthorizationServer = host::document(&client, &path).await.map_err(|error| error.to_string())?.0;
+        let server: AuthorizationServer = host::document(&client, &path).await.map_err(|error| error.to_string())?;
         base.join(&server.token_endpoint).map_err(not_an_address)
     }
 }

@@ -5,7 +5,7 @@ use crate::http::{Body, Call, Class, Client, Method, Repeat};
 use crate::problem::{Code, Problem};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A host by its own words; each may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,8 +18,6 @@ pub struct Host {
     pub workspace_id: Option<String>,
     /// The account.
     pub account_id: Option<String>,
-    /// What time it was there.
-    pub date: Option<SystemTime>,
     /// Where OAuth lives.
     pub(super) oidc_endpoint: Option<String>,
 }
@@ -57,7 +55,7 @@ struct WireHost {
 
 /// Asks a host what it is. `client` needs no credential.
 pub async fn ask(client: &Client) -> Result<Host, Error> {
-    let (wire, date): (WireHost, _) = document(client, "/.well-known/databricks-config").await?;
+    let wire: WireHost = document(client, "/.well-known/databricks-config").await?;
     let serves = match wire.host_type.as_deref() {
         None | Some("") => Serves::Untold,
         Some("workspace") => Serves::Workspace,
@@ -66,16 +64,13 @@ pub async fn ask(client: &Client) -> Result<Host, Error> {
         Some(other) => Serves::Other(other.to_owned()),
     };
     let WireHost { oidc_endpoint, account_id, workspace_id, cloud, .. } = wire;
-    Ok(Host { serves, cloud, workspace_id, account_id, date, oidc_endpoint })
+    Ok(Host { serves, cloud, workspace_id, account_id, oidc_endpoint })
 }
 
-/// A document that everybody may read, and the time at the server. Passing trouble is borne for a moment, since a host of
+/// A document that everybody may read. Passing trouble is borne for a moment, since a host of
 /// several workspaces has its endpoint elsewhere than most; a host in lasting trouble is found out by the request for the
 /// token.
-pub(super) async fn document<T: DeserializeOwned>(
-    client: &Client,
-    path: &str,
-) -> Result<(T, Option<SystemTime>), Error> {
+pub(super) async fn document<T: DeserializeOwned>(client: &Client, path: &str) -> Result<T, Error> {
     let call = Call {
         method: Method::GET,
         path: path.to_owned(),
@@ -86,8 +81,7 @@ pub(super) async fn document<T: DeserializeOwned>(
         repeat: Repeat::Always,
         patience: Some(Duration::from_secs(10)),
     };
-    let answer = client.send(&call, classify).await?;
-    Ok((parse_json(&answer)?, answer.date()))
+    Ok(parse_json(&client.send(&call, classify).await?)?)
 }
 
 impl Host {

@@ -2,7 +2,7 @@
 
 use crate::settings::{OnDrift, Prune, WorkspacePath};
 use crate::source::{Kind, Language};
-use crate::state::{Digest, FileRecord, RelativePath, State};
+use crate::state::{Digest, FileRecord, Intended, Journal, RelativePath, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::PathBuf;
@@ -109,19 +109,6 @@ pub struct Ours {
     pub accepted: BTreeMap<RelativePath, Vec<Intended>>,
 }
 
-/// What a deploy is about to write somewhere: all of a record that is known before it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Intended {
-    /// What it is sent as.
-    pub kind: Kind,
-    /// The digest of its bytes.
-    pub digest: Digest,
-    /// The digest of its content in the form in which the service will give it back.
-    pub fingerprint: Digest,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
 impl Intended {
     /// The record of it, once it is there.
     pub(super) fn recorded(&self, seen: &Seen) -> FileRecord {
@@ -144,12 +131,13 @@ impl Local {
 }
 
 impl Ours {
-    /// What the state says; `None` where there is none that can be believed.
-    pub fn of(state: Option<&State>) -> Ours {
+    /// What the state says, and what deploys that did not end were about to write; `None` where there is no state that
+    /// can be believed, or every deploy has ended.
+    pub fn of(state: Option<&State>, journal: Option<&Journal>) -> Ours {
         Ours {
             known: state.is_some(),
             records: state.map(|state| state.files.clone()).unwrap_or_default(),
-            accepted: BTreeMap::new(),
+            accepted: journal.map(|journal| journal.writes.clone()).unwrap_or_default(),
         }
     }
 }

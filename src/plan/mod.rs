@@ -16,11 +16,10 @@ mod retire;
 mod verify;
 
 pub use crate::settings::{OnDrift, Prune};
+pub use crate::state::Intended;
 pub use compute::{compute, suspects};
 pub use file::{FileError, PlanFile};
-pub use inputs::{
-    Evidence, Inputs, Intended, Intent, Local, Ours, Policy, Remote, Seen, SeenKind, Suspect, folders_to_list,
-};
+pub use inputs::{Evidence, Inputs, Intent, Local, Ours, Policy, Remote, Seen, SeenKind, Suspect, folders_to_list};
 pub use obstacle::{Conflict, Obstacle, Why};
 pub use render::{Change, Counts, Sign};
 pub use verify::Mismatch;

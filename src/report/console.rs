@@ -135,6 +135,15 @@ impl Console {
                 self.line(Style::Success, &format!("Removed {what} from {to} in {}", text::duration(*elapsed)));
             }
             Event::PermissionGiven { to, level } => self.info(&format!("Gave the {to} {level} on the folder")),
+            Event::LockWait { to, whom, link } => {
+                self.linked(&format!("Waiting: {whom} deploys to {to}"), link.as_deref());
+            }
+            Event::LockStillHeld { whom, elapsed } => {
+                self.info(&format!("Still waiting after {}: {whom} deploys", text::duration(*elapsed)));
+            }
+            Event::LockPassedOver { from, link } => {
+                self.linked(&format!("Took over the target's lock from {from}"), link.as_deref());
+            }
             Event::TargetKnown { .. } | Event::PlanMade(_) | Event::DriftStops(_) => {}
             Event::IdentityLasts { shown, left, limits } => {
                 let left = text::duration(Duration::from_secs(left.as_secs()));
@@ -327,6 +336,14 @@ impl Console {
             } else {
                 self.problem(Style::Failure, problem);
             }
+        }
+    }
+
+    /// A line, and the page that it is about.
+    fn linked(&self, line: &str, link: Option<&str>) {
+        match link {
+            Some(link) => self.info(&format!("{line}: {link}")),
+            None => self.info(line),
         }
     }
 

@@ -1,11 +1,10 @@
 //! Puts the client together; nothing is sent yet.
 
+use crate::Start;
 use crate::databricks::Workspace;
-use crate::http::{self, Client, Network, NetworkOptions, Wire};
+use crate::http::{self, Client, Network, NetworkOptions};
 use crate::identity::{self, Identity};
-use crate::pipeline::Pipeline;
 use crate::problem::{Code, Problem};
-use crate::secrets::Redactor;
 use crate::settings::{Route, Settings};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +14,10 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Puts together what a run works with.
-pub(crate) fn connect(
-    settings: &Settings,
-    pipeline: &Pipeline,
-    wire: Option<Arc<dyn Wire>>,
-    redactor: &Redactor,
-    nonce: u64,
-    began: Instant,
-) -> Result<(Workspace, Identity), Vec<Problem>> {
-    let patient = Patience { bears: PATIENCE, deadline: began + settings.timeout };
-    let client = client(&settings.route, pipeline, wire, redactor, nonce, patient)?;
-    let identity = identity::choose(&settings.route, &settings.login, &client, redactor);
+pub(crate) fn connect(start: &Start<'_>, settings: &Settings) -> Result<(Workspace, Identity), Vec<Problem>> {
+    let patience = Patience { bears: PATIENCE, deadline: start.clock.at + settings.timeout };
+    let client = client(start, &settings.route, patience)?;
+    let identity = identity::choose(&settings.route, &settings.login, &client, start.redactor);
     Ok((Workspace::new(client.sibling(Arc::clone(&identity.authorize))), identity))
 }
 
@@ -39,20 +31,13 @@ pub(crate) struct Patience {
 }
 
 /// The client of a host, without a credential.
-pub(crate) fn client(
-    route: &Route,
-    pipeline: &Pipeline,
-    wire: Option<Arc<dyn Wire>>,
-    redactor: &Redactor,
-    nonce: u64,
-    patience: Patience,
-) -> Result<Client, Vec<Problem>> {
+pub(crate) fn client(start: &Start<'_>, route: &Route, patience: Patience) -> Result<Client, Vec<Problem>> {
     /// How long a connection may take: long enough for a lost packet or two.
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long the workspace may stay silent: the vendor's own clients wait as long.
     const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-    let wire = match wire {
+    let wire = match start.wire.clone() {
         Some(wire) => wire,
         None => {
             let proxy = route.proxy.clone();
@@ -66,15 +51,15 @@ pub(crate) fn client(
     };
     let options = http::Options {
         base: route.host.clone(),
-        user_agent: pipeline.user_agent(crate::VERSION),
+        user_agent: start.pipeline.user_agent(crate::VERSION),
         connect_timeout: CONNECT_TIMEOUT,
         answer_timeout: ANSWER_TIMEOUT,
         patience: patience.bears,
         deadline: patience.deadline,
-        seed: nonce,
+        seed: start.nonce,
     };
     if let Some((user, password)) = route.proxy.as_ref().and_then(|proxy| proxy.login.as_ref()) {
-        redactor.learn_pair(user, password);
+        start.redactor.learn_pair(user, password);
     }
     Ok(Client::new(options, wire, Arc::new(http::Unsigned)))
 }

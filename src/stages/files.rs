@@ -2,6 +2,7 @@
 
 use super::local;
 use crate::Step;
+use crate::deploy::lock::{Claim, Held, RELEASE, Taken};
 use crate::deploy::{self, Copies, Work};
 use crate::event::{DriftTold, Event, PlanTold};
 use crate::exit::Exit;
@@ -10,7 +11,7 @@ use crate::problem::{Code, Problem};
 use crate::report::claim;
 use crate::settings::{Action, WorkspacePath};
 use crate::source::{Kind, LocalTree};
-use crate::state::{DeployedBy, RelativePath};
+use crate::state::{DeployedBy, RelativePath, StepId};
 use crate::stop::Stop;
 use crate::target::{Observed, Target, collect, owner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,60 +26,167 @@ pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&Loc
     let approved = settings.plan.as_deref().map(|path| approved(step, path)).transpose()?;
     let local = tree.map(local::planned).transpose()?.unwrap_or_default();
     let intent = if settings.action == Action::Destroy { Intent::Destroy } else { Intent::Deploy };
+    let stage = Stage { step, target, intent, tree, local: &local, approved: approved.as_ref() };
 
-    let observed = target.observe(&local).await?;
-    if let Some(damaged) = &observed.damaged {
-        believe_nothing(step, intent, damaged)?;
-    }
-    let plan = plan_of(step, &target, &observed, intent, &local).await?;
-    step.events.emit(Event::PlanMade(plan.counts()));
-    let file = PlanFile::of(&plan, &owner, crate::VERSION).redacted(|text| step.redactor.redact(text).into_owned());
+    let seen = stage.look().await?;
     if settings.action == Action::Plan {
-        return tell(step, &plan, &file);
+        stage.announce(&seen)?;
+        return tell(step, &seen.plan, &seen.file);
     }
-    if let Some(approved) = approved {
-        approved.still_holds(&file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
+    // No work, no lock. But whoever holds it may be about to change what looks as it should be.
+    let alone = seen.observed.holder.is_none();
+    if alone && (!seen.has_work() || stage.obstacle(&seen).is_err()) {
+        return stage.finish(&seen, None).await;
     }
-    if let Err(stop) = plan.may_run() {
-        step.events.emit(Event::DriftStops(drifted(&plan)));
-        return Err(stop);
-    }
-    left_alone(step, &plan);
-    // A state that holds nothing any more is something to remove.
-    let silent = plan.says_nothing() && (intent == Intent::Deploy || observed.state.is_none());
-    if silent {
-        step.events.emit(Event::NothingToDo { to: root.to_string(), intent, untouched: plan.untouched });
-    }
-    let work = Work {
+    let claim = Claim {
         target,
-        observed: &observed,
-        plan: &plan,
         by: by(step),
-        copies: Copies {
-            build: build(step),
-            local: settings.output_dir.join("drift"),
-            redactor: step.redactor.clone(),
-            jupyter: jupyter(&observed, &local),
-        },
-        from: settings.files.as_ref().map(|files| files.shown.clone()).unwrap_or_default(),
-        holds: tree.map(holds).unwrap_or_default(),
-        silent,
+        step: StepId::of(step.pipeline),
+        nonce: step.nonce,
+        deadline: step.deadline,
+        keeper: step.keeper,
     };
-    deploy::carry_out(&work).await
+    let taken = claim.take(&seen.observed).await?;
+    let ended = tokio::select! {
+        biased;
+        lost = taken.held.lost() => Err(lost),
+        ended = stage.under_lock(&taken, seen) => match (ended, taken.held.why_lost()) {
+            // What was not sent because the lock was lost failed for no other reason.
+            (Err(_), Some(lost)) => Err(lost),
+            (ended, _) => ended,
+        },
+    };
+    step.keeper.release(RELEASE, step.events).await;
+    ended
 }
 
-/// Computes the plan; what looks changed is looked at first.
-async fn plan_of(
-    step: &Step<'_>,
-    target: &Target<'_>,
-    observed: &Observed,
+/// What all that is done to one target has in common.
+#[derive(Clone, Copy)]
+struct Stage<'a> {
+    step: &'a Step<'a>,
+    target: Target<'a>,
     intent: Intent,
-    local: &BTreeMap<RelativePath, Local>,
-) -> Result<Plan, Stop> {
-    let policy = Policy { prune: step.settings.prune, on_drift: step.settings.on_drift };
-    let inputs = Inputs { root: target.root, intent, policy, local, remote: &observed.remote, ours: &observed.ours };
-    let evidence = collect(target.workspace, target.root, plan::suspects(&inputs)).await?;
-    Ok(plan::compute(&inputs, &evidence))
+    tree: Option<&'a LocalTree>,
+    local: &'a BTreeMap<RelativePath, Local>,
+    approved: Option<&'a PlanFile>,
+}
+
+/// What the target was like, and what is to be done about it.
+struct Seen {
+    observed: Observed,
+    plan: Plan,
+    file: PlanFile,
+}
+
+impl Seen {
+    fn has_work(&self) -> bool {
+        deploy::has_work(&self.plan, &self.observed)
+    }
+}
+
+impl Stage<'_> {
+    /// Observes the target and computes the plan; what looks changed is looked at first.
+    async fn look(&self) -> Result<Seen, Stop> {
+        let Stage { step, target, intent, local, .. } = *self;
+        let observed = target.observe(local).await?;
+        let policy = Policy { prune: step.settings.prune, on_drift: step.settings.on_drift };
+        let (remote, ours) = (&observed.remote, &observed.ours);
+        let inputs = Inputs { root: target.root, intent, policy, local, remote, ours };
+        let evidence = collect(target.workspace, target.root, plan::suspects(&inputs)).await?;
+        let plan = plan::compute(&inputs, &evidence);
+        let file = PlanFile::of(&plan, target.owner, crate::VERSION);
+        let file = file.redacted(|text| step.redactor.redact(text).into_owned());
+        Ok(Seen { observed, plan, file })
+    }
+
+    /// Does what is to be done, once nobody else does anything to the target.
+    async fn under_lock(&self, taken: &Taken, first: Seen) -> Result<(), Stop> {
+        let stage = Stage { target: Target { workspace: taken.held.workspace(), ..self.target }, ..*self };
+        let seen = if taken.unchanged {
+            first
+        } else {
+            let now = stage.look().await?;
+            self.overtaken(&first.observed, &now.observed)?;
+            now
+        };
+        stage.finish(&seen, Some(&taken.held)).await
+    }
+
+    /// A newer build's work is not undone by an older one that had to wait for it.
+    fn overtaken(&self, first: &Observed, now: &Observed) -> Result<(), Stop> {
+        let number = |build: &Option<String>| build.as_ref().and_then(|build| build.trim().parse::<u64>().ok());
+        let serial = |observed: &Observed| observed.state.as_ref().map(|state| state.serial);
+        let Some(state) = now.state.as_ref().filter(|_| serial(first) != serial(now)) else { return Ok(()) };
+        match (number(&state.deployed_by.build), number(&self.step.pipeline.build)) {
+            (Some(theirs), Some(mine)) if theirs > mine => {
+                let message = format!("build {theirs} has deployed to the target while build {mine} waited for it");
+                let problem = Problem::new(Code::Overtaken, message).at(self.target.root.to_string()).hint(
+                    "nothing needs to be done: the newer state is there; to go back to this one, run the step again",
+                );
+                Err(Stop::because(Exit::Conflict, Problem { link: state.deployed_by.page(), ..problem }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why nothing of it may be done.
+    fn obstacle(&self, seen: &Seen) -> Result<(), Stop> {
+        if let Some(approved) = self.approved {
+            approved.still_holds(&seen.file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
+        }
+        seen.plan.may_run()
+    }
+
+    /// Says what is odd, and that there is a plan.
+    fn announce(&self, seen: &Seen) -> Result<(), Stop> {
+        let Observed { damaged, damaged_journal, .. } = &seen.observed;
+        if let Some(damaged) = damaged {
+            believe_nothing(self.step, self.intent, damaged)?;
+        }
+        if let Some(damaged) = damaged_journal {
+            self.step.events.emit(Event::Warned(damaged.clone()));
+        }
+        self.step.events.emit(Event::PlanMade(seen.plan.counts()));
+        Ok(())
+    }
+
+    /// Carries the plan out, under a lock where it changes anything.
+    async fn finish(&self, seen: &Seen, held: Option<&Held>) -> Result<(), Stop> {
+        let Stage { step, target, intent, .. } = *self;
+        let Seen { observed, plan, .. } = seen;
+        self.announce(seen)?;
+        if let Err(stop) = self.obstacle(seen) {
+            if plan.may_run().is_err() {
+                step.events.emit(Event::DriftStops(drifted(plan)));
+            }
+            return Err(stop);
+        }
+        left_alone(step, plan);
+        // A state that holds nothing any more is something to remove.
+        let silent = plan.says_nothing() && (intent == Intent::Deploy || observed.state.is_none());
+        if silent {
+            let untouched = plan.untouched;
+            step.events.emit(Event::NothingToDo { to: target.root.to_string(), intent, untouched });
+        }
+        let work = Work {
+            target,
+            observed,
+            plan,
+            held,
+            keeper: step.keeper,
+            by: by(step),
+            copies: Copies {
+                build: build(step),
+                local: step.settings.output_dir.join("drift"),
+                redactor: step.redactor.clone(),
+                jupyter: jupyter(observed, self.local),
+            },
+            from: step.settings.files.as_ref().map(|files| files.shown.clone()).unwrap_or_default(),
+            holds: self.tree.map(holds).unwrap_or_default(),
+            silent,
+        };
+        deploy::carry_out(&work).await
+    }
 }
 
 /// A deploy goes on where the state cannot be believed, and compares; what to remove nobody knows then.

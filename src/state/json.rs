@@ -38,3 +38,13 @@ where
     }
     deserializer.deserialize_map(Unique(PhantomData))
 }
+
+/// What is wrong with a text that should have been JSON of ours, without quoting it.
+pub(crate) fn what_is_wrong(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Eof => "ends in the middle".into(),
+        Category::Syntax | Category::Io => format!("is not JSON (line {})", error.line()),
+        Category::Data => format!("is not what the pipe wrote: {}", crate::text::one_line(&error.to_string())),
+    }
+}

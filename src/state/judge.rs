@@ -57,12 +57,7 @@ impl Found {
                 .hint(
                     "give each a `WORKSPACE_PATH` of its own; only if the other one is gone for good, delete this file",
                 );
-                // A page to open, and nothing else that somebody could have written there.
-                let link = by.link.filter(|link| link.starts_with("https://") && !link.contains(char::is_whitespace));
-                stop(match link {
-                    Some(link) => problem.link(link),
-                    None => problem,
-                })
+                stop(Problem { link: by.page(), ..problem })
             }
         }
     }

@@ -3,19 +3,23 @@
 //! A claim, not a fact: only the listing of the target tells what is there. Whoever may write to the target may have
 //! written the state too, so reading it is the judge of hostile input ([`State::read`]).
 
+mod journal;
 mod json;
 mod judge;
+mod lock;
 mod owner;
 mod path;
 mod read;
 mod record;
 
 pub use crate::digest::Digest;
+pub use journal::{FoundJournal, JOURNAL, Journal};
 pub use judge::Accepted;
+pub use lock::{LEASE, Lock, StepId};
 pub use owner::Owner;
 pub use path::RelativePath;
 pub use read::Found;
-pub use record::FileRecord;
+pub use record::{FileRecord, Intended};
 pub(crate) use record::{kind_word, language_word};
 
 use serde::Serialize;
@@ -40,7 +44,8 @@ pub const SCHEMA: u32 = 1;
 pub struct State {
     /// Whose target it is.
     pub owner: Owner,
-    /// Goes up by one with each deploy that changes something.
+    /// Goes up with each deploy that changes something: by one, or to the generation of the lock that it held, where that
+    /// is higher.
     pub serial: u64,
     /// Who deployed last, for people.
     pub deployed_by: DeployedBy,
@@ -67,18 +72,30 @@ pub struct DeployedBy {
     pub link: Option<String>,
 }
 
+impl DeployedBy {
+    /// The page of the build: a page to open, and nothing else that somebody could have written there.
+    pub fn page(&self) -> Option<String> {
+        self.link.clone().filter(|link| link.starts_with("https://") && !link.contains(char::is_whitespace))
+    }
+}
+
 impl State {
     /// The state of a target that nothing was deployed to yet.
     pub fn new(owner: Owner) -> State {
         State { owner, serial: 0, deployed_by: DeployedBy::default(), files: BTreeMap::new(), others: BTreeMap::new() }
     }
 
-    /// The state after a deploy: its records, by whom, and one serial further.
+    /// The state after a deploy under the lock of `generation`: its records, by whom, and a higher serial.
     #[must_use]
-    pub fn succeeded_by(&self, deployed_by: DeployedBy, files: BTreeMap<RelativePath, FileRecord>) -> State {
+    pub fn succeeded_by(
+        &self,
+        deployed_by: DeployedBy,
+        files: BTreeMap<RelativePath, FileRecord>,
+        generation: u64,
+    ) -> State {
         State {
             owner: self.owner.clone(),
-            serial: self.serial.saturating_add(1),
+            serial: self.serial.saturating_add(1).max(generation),
             deployed_by,
             files,
             others: self.others.clone(),

@@ -73,7 +73,7 @@ impl State {
     pub fn read(bytes: &[u8], me: &Owner) -> Found {
         let head: Head = match serde_json::from_slice(bytes) {
             Ok(head) => head,
-            Err(error) => return Found::Unreadable(what(&error)),
+            Err(error) => return Found::Unreadable(json::what_is_wrong(&error)),
         };
         match head.schema {
             0 => return Found::Unreadable("has a schema that never was".into()),
@@ -96,7 +96,7 @@ impl State {
                 files: whole.files,
                 others: whole.others,
             }),
-            Err(error) => Found::Unreadable(what(&error)),
+            Err(error) => Found::Unreadable(json::what_is_wrong(&error)),
         }
     }
 
@@ -133,16 +133,6 @@ fn judge(state: State) -> Found {
 
 fn deployed_by(value: Option<Value>) -> DeployedBy {
     value.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default()
-}
-
-/// What is wrong with a text that should have been JSON of ours, without quoting it.
-fn what(error: &serde_json::Error) -> String {
-    use serde_json::error::Category;
-    match error.classify() {
-        Category::Eof => "ends in the middle".into(),
-        Category::Syntax | Category::Io => format!("is not JSON (line {})", error.line()),
-        Category::Data => format!("is not what the pipe wrote: {}", crate::text::one_line(&error.to_string())),
-    }
 }
 
 #[cfg(test)]

@@ -3,24 +3,29 @@
 
 mod evidence;
 mod listing;
+mod records;
 mod rights;
 
 pub use evidence::collect;
 pub(crate) use evidence::form;
 use listing::Folder;
 pub(crate) use listing::all as list_all;
+use records::ReadState;
+pub(crate) use records::records as list_records;
+pub use records::{Holder, Records};
 pub use rights::{may_not_read, may_not_write};
 
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
-use crate::databricks::objects::{Export, Exported, Listing, Object, ObjectKind};
+use crate::databricks::objects::{Listing, Object, ObjectKind};
+use crate::digest::Digest;
 use crate::event::Emit;
 use crate::exit::Exit;
 use crate::pipeline::Pipeline;
 use crate::plan::{Local, Ours, Remote, folders_to_list};
 use crate::problem::{Code, Problem};
 use crate::settings::{Settings, WorkspacePath};
-use crate::state::{Accepted, FILE, FOLDER, Found, Owner, RelativePath, State};
+use crate::state::{Accepted, Found, Journal, Owner, RelativePath, State};
 use crate::stop::Stop;
 use std::collections::BTreeMap;
 
@@ -42,22 +47,25 @@ pub struct Target<'a> {
 pub struct Observed {
     /// What is in the folder.
     pub remote: Remote,
-    /// Whether the folder of our records is there.
-    pub has_records: bool,
+    /// Which of our records are there.
+    pub records: Records,
+    /// Who holds the lock, if somebody does.
+    pub holder: Option<Holder>,
     /// What earlier deploys say; `None` where there is nothing that can be believed.
     pub state: Option<State>,
+    /// The digest of the state's bytes, whatever they say.
+    pub state_digest: Option<Digest>,
     /// The same, as a plan sees it.
     pub ours: Ours,
+    /// What deploys that did not end were about to write.
+    pub journal: Option<Journal>,
     /// Why a state that is there is not believed.
     pub damaged: Option<Problem>,
+    /// Why a journal that is there is not believed.
+    pub damaged_journal: Option<Problem>,
 }
 
 impl Target<'_> {
-    /// Where the state is.
-    pub fn state_file(&self) -> WorkspacePath {
-        self.root.join(FOLDER).join(FILE)
-    }
-
     /// The folder itself; `None` where it is not there, or not for us.
     pub async fn folder(&self) -> Result<Option<Object>, Stop> {
         let found = self.workspace.object(self.root.as_str()).await;
@@ -69,22 +77,31 @@ impl Target<'_> {
         }
     }
 
-    /// Whose the target is, by its records alone.
-    pub async fn whose(&self) -> Result<Accepted, Stop> {
-        self.read_state().await?.accept(self.state_file().as_str(), self.owner)
+    /// Whose the target is, by its records alone; `folder` is what [`folder`](Target::folder) has found.
+    pub async fn whose(&self, folder: Option<&Object>) -> Result<Accepted, Stop> {
+        let found = self.read_state().await?.found;
+        if folder.is_none() && !matches!(found, Found::Nothing) {
+            return Err(self.invisible());
+        }
+        found.accept(self.state_file().as_str(), self.owner)
     }
 
-    /// Looks at the state and at every folder that holds, held or will hold something of ours: one request each.
+    /// Looks at our records, and then at every folder that holds, held or will hold something of ours: one request each.
+    ///
+    /// The state is read before anything is listed. So whoever takes the lock later, and finds the same state and nobody
+    /// else's journal, knows that what was listed is as it was.
     pub async fn observe(&self, local: &BTreeMap<RelativePath, Local>) -> Result<Observed, Stop> {
-        let (found, root) = tokio::join!(self.read_state(), self.workspace.list(self.root.as_str()));
+        let (records, state) = tokio::join!(self.records(), self.read_state());
+        let (records, ReadState { found, digest }) = (records?, state?);
+        let (journal, holder, root) =
+            tokio::join!(self.read_journal(&records), self.holder(&records), self.workspace.list(self.root.as_str()));
+        let (journal, holder) = (journal?, holder?);
         let root = match root {
-            Ok(Some(Listing::Folder(objects))) => Ok(Some(Folder::of(objects))),
+            Ok(Some(Listing::Folder(objects))) => Some(Folder::of(objects)),
             Ok(Some(Listing::Single(object))) => return Err(no_folder(self.root, &object.kind)),
-            Ok(None) => Ok(None),
-            Err(error) => Err(stop(&error, self.root.as_str())),
+            Ok(None) => None,
+            Err(error) => return Err(stop(&error, self.root.as_str())),
         };
-        let (found, root) = (found?, root?);
-        let file = self.state_file();
         let Some(root) = root else {
             // Whoever may read a file may see the folder that it is in.
             if !matches!(found, Found::Nothing) {
@@ -93,42 +110,30 @@ impl Target<'_> {
             return Ok(Observed::default());
         };
         if let Some(kind) = root.records.as_ref().filter(|kind| **kind != ObjectKind::Folder) {
-            return Err(in_the_way(&self.root.join(FOLDER), kind, "a folder"));
+            return Err(in_the_way(&self.records_folder(), kind, "a folder"));
         }
+        let file = self.state_file();
         if matches!(found, Found::Unreadable(_)) {
             self.is_a_file(&file).await?;
         }
         let accepted = found.accept(file.as_str(), self.owner)?;
-        let ours = Ours::of(accepted.state.as_ref());
+        let (journal, damaged_journal) = self.unfinished(journal).await?;
+        let ours = Ours::of(accepted.state.as_ref(), journal.as_ref());
         let wanted = folders_to_list(local, &ours);
-        let has_records = root.records.is_some();
         let remote = listing::below(self.workspace, self.root, root, &wanted)
             .await
             .map_err(|(path, error)| stop(&error, &path))?;
-        Ok(Observed { remote, has_records, state: accepted.state, ours, damaged: accepted.warning })
-    }
-
-    async fn read_state(&self) -> Result<Found, Stop> {
-        let file = self.state_file();
-        match self.workspace.export(file.as_str(), Export::File { size: None }).await {
-            Ok(Exported::Content(bytes)) => Ok(State::read(&bytes, self.owner)),
-            Ok(Exported::TooLarge) => Ok(Found::Unreadable("is far too large for one".into())),
-            Ok(Exported::Missing) => Ok(Found::Nothing),
-            // Which objects the service does not give back as they are is not documented: see what it is.
-            Err(error) if error.is_about_one_object() => match self.is_a_file(&file).await {
-                Ok(()) => Err(stop(&error, file.as_str())),
-                Err(other) => Err(other),
-            },
-            Err(error) => Err(stop(&error, file.as_str())),
-        }
-    }
-
-    /// What is no file cannot be written over: better to know before everything else is done.
-    async fn is_a_file(&self, path: &WorkspacePath) -> Result<(), Stop> {
-        match self.workspace.object(path.as_str()).await.map_err(|error| stop(&error, path.as_str()))? {
-            Some(object) if object.kind != ObjectKind::File => Err(in_the_way(path, &object.kind, "a file")),
-            Some(_) | None => Ok(()),
-        }
+        Ok(Observed {
+            remote,
+            records,
+            holder,
+            state: accepted.state,
+            state_digest: digest,
+            ours,
+            journal,
+            damaged: accepted.warning,
+            damaged_journal,
+        })
     }
 
     fn invisible(&self) -> Stop {

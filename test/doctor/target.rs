@@ -133,3 +133,67 @@ async fn without_files_nothing_is_asked_of_the_folder() {
     report.lacks("files", "good");
     assert!(report.bad().is_empty(), "{}", report.inside.log);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_the_lock_is_told_and_until_when() {
+    let lock = |expires: Option<u64>, name: &str| {
+        let mut lock = json!({
+            "schema": 1, "nonce": "0123", "step": {},
+            "owner": { "repository": name, "repository_uuid": name, "local_path": CANARY, "target": "production" },
+            "held_by": { "build": "41", "link": "https://bitbucket.org/acme/etl/pipelines/results/41" },
+        });
+        lock["expires_at"] = json!(expires);
+        lock.to_string()
+    };
+    // 2026-03-02 09:00:00 UTC.
+    let now = 1_772_442_000;
+    let ours = "5f5e8b6a-0000-4000-8000-000000000001";
+    for (text, verdict, part) in [
+        (
+            lock(Some(now + 100), ours),
+            "told",
+            "its lock is held by build 41 until 2026-03-02 09:01:40 UTC, if it is not renewed",
+        ),
+        (
+            lock(Some(now - 100), ours),
+            "good",
+            "its lock is free: build 41 left it, and its lease ended at 2026-03-02 08:58:20 UTC",
+        ),
+        (lock(Some(now + 100), "other"), "told", "its lock is held by build 41 of `other` ("),
+        (lock(None, ours), "unknown", "until when its lock is held, by build 41"),
+        (
+            "{".to_owned(),
+            "unknown",
+            "by somebody unknown (/Workspace/Shared/etl/.databricks-deploy/lock-7.json ends in the middle)",
+        ),
+    ] {
+        let sandbox = workspace();
+        sandbox.put_file(&format!("{ROOT}/.databricks-deploy/lock-7.json"), text);
+        let report = trusted(&sandbox).await;
+        let found = report.has("target", verdict, part);
+        let link = (!part.contains("unknown")).then_some("https://bitbucket.org/acme/etl/pipelines/results/41");
+        assert_eq!(found.link.as_deref(), link);
+        assert!(report.bad().is_empty(), "{}", report.inside.log);
+    }
+    trusted(&workspace()).await.has("target", "good", "its lock is free");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_there_and_cannot_be_seen_is_told_as_a_deploy_tells_it() {
+    let sandbox = workspace();
+    trust(&sandbox);
+    let step = keyless(&sandbox).variable("RUN", "").variable("ACTION", "deploy");
+    let deployed = step.inside(&sandbox).await;
+    assert_eq!(deployed.exit.code(), 0, "{}", deployed.log);
+    // The folder cannot be seen any longer, and by its path the state can.
+    let gone = Canned::error(404, "RESOURCE_DOES_NOT_EXIST", "Path doesn't exist.");
+    sandbox
+        .fault(Fault::always(On::get("/api/2.0/workspace/get-status"), Trouble::Answer(Moment::Before, gone.clone())));
+    sandbox.fault(Fault::always(On::get("/api/2.0/workspace/list"), Trouble::Answer(Moment::Before, gone)));
+    let deployed = step.inside(&sandbox).await;
+    let step = step.variable("ACTION", "doctor");
+    let report = Report { inside: step.inside(&sandbox).await };
+    let found = report.has("target", "bad", "was deployed to before, and cannot be listed by this identity");
+    let of_run = &deployed.outcome.problems[0];
+    assert_eq!((&found.message, &found.hint), (&of_run.message, &of_run.hint));
+}

@@ -435,7 +435,7 @@ fn first_deploy(world: World, tree: &Tree) -> Result<Deployed, TestCaseError> {
 }
 
 fn check_json(plan: &Plan, records: &Records) -> Result<(), TestCaseError> {
-    let state = State::new(owner()).succeeded_by(DeployedBy::default(), records.clone());
+    let state = State::new(owner()).succeeded_by(DeployedBy::default(), records.clone(), 1);
     let text = state.to_json();
     prop_assert_eq!(State::read(text.as_bytes(), &owner()), Found::Ours(Box::new(state)));
     check_plan_file(plan)

@@ -85,8 +85,11 @@ fn what_a_newer_pipe_of_the_same_schema_added_is_kept() {
     let text =
         state().to_json().replacen("\"serial\"", "\"jobs\": {\"nightly\": {\"id\": 9007199254740993}}, \"serial\"", 1);
     let Found::Ours(read) = State::read(text.as_bytes(), &me()) else { panic!("{text}") };
-    let next = read.succeeded_by(DeployedBy::default(), BTreeMap::new());
+    let next = read.succeeded_by(DeployedBy::default(), BTreeMap::new(), 8);
     assert_eq!(next.serial, 8);
+    // Where others have taken the lock and not come to write the state, it goes beyond them.
+    assert_eq!(read.succeeded_by(DeployedBy::default(), BTreeMap::new(), 11).serial, 11);
+    assert_eq!(read.succeeded_by(DeployedBy::default(), BTreeMap::new(), 2).serial, 8);
     assert!(next.to_json().contains("9007199254740993"), "{}", next.to_json());
     let unknown_in_a_record = state().to_json().replacen("\"size\"", "\"colour\": \"red\", \"size\"", 1);
     assert_eq!(State::read(unknown_in_a_record.as_bytes(), &me()), Found::Ours(Box::new(state())));

@@ -1,0 +1,237 @@
+//! Takes the lock, or waits for it.
+
+use super::held::{Held, remove};
+use super::{Keeper, MARGIN};
+use crate::databricks::error::{Error, Meaning};
+use crate::deploy::parallel;
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::problem::{Code, Problem};
+use crate::state::{DeployedBy, LEASE, Lock, StepId};
+use crate::stop::Stop;
+use crate::target::{Holder, Observed, Records, Target};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// How often somebody who waits looks.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How often the log says that we still wait.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// Who wants the lock, and until when.
+pub struct Claim<'a> {
+    /// The target.
+    pub target: Target<'a>,
+    /// Who deploys.
+    pub by: DeployedBy,
+    /// Which step it is.
+    pub step: StepId,
+    /// Different in every process.
+    pub nonce: u64,
+    /// When everything ends.
+    pub deadline: Instant,
+    /// Keeps the lock for whoever has to release it when the work is broken off.
+    pub keeper: &'a Keeper,
+}
+
+/// The lock is ours.
+pub struct Taken {
+    /// The lock.
+    pub held: Arc<Held>,
+    /// Whether nobody has changed anything in the target since it was observed.
+    pub unchanged: bool,
+}
+
+impl Claim<'_> {
+    /// Takes the lock, however long somebody else holds it. `observed` is what the target was like before that.
+    pub async fn take(&self, observed: &Observed) -> Result<Taken, Stop> {
+        let (mut records, mut holder) = (observed.records.clone(), observed.holder.clone());
+        let mut wait = Wait::default();
+        loop {
+            let dead = holder.as_ref().map(|holder| (holder, self.why_dead(holder, &mut wait)));
+            let (blocked, pause) = match dead {
+                Some((holder, None)) => {
+                    wait.tell(self, holder);
+                    (Some(holder), LOOK)
+                }
+                _ => {
+                    if let Some((held, there)) = self.create(&records, observed).await? {
+                        if let Some((holder, Some(from))) = dead {
+                            self.target.events.emit(Event::LockPassedOver { from, link: holder.link() });
+                        }
+                        let unchanged = !wait.waited && self.is_unchanged(observed, &there).await?;
+                        return Ok(Taken { held, unchanged });
+                    }
+                    (None, Duration::ZERO)
+                }
+            };
+            wait.waited = true;
+            // Those who wait for the same holder must not all come in the same moment.
+            let spread = Duration::from_millis(self.nonce % 1_000);
+            sleep_until((Instant::now() + pause + spread).min(self.deadline)).await;
+            if self.deadline <= Instant::now() {
+                return Err(self.never_free(blocked));
+            }
+            records = self.target.records().await?;
+            holder = self.target.holder(&records).await?;
+        }
+    }
+
+    /// What has become of whoever holds the lock, if he may be passed over.
+    fn why_dead(&self, holder: &Holder, wait: &mut Wait) -> Option<&'static str> {
+        const STOPPED: &str = "a build that stopped without releasing it";
+        let since = wait.since(holder);
+        match &holder.lock {
+            Ok(lock) if lock.owner == *self.target.owner && self.step.comes_after(&lock.step) => {
+                Some("an earlier run of this step")
+            }
+            Ok(lock) if self.target.workspace.time().is_some_and(|now| lock.is_over(now)) => Some(STOPPED),
+            // Nobody has renewed it before our eyes, whatever any clock says.
+            _ if since.elapsed() >= LEASE + MARGIN => Some(STOPPED),
+            _ => None,
+        }
+    }
+
+    /// Creates the next generation; `None` where another one was quicker.
+    async fn create(&self, records: &Records, observed: &Observed) -> Result<Option<(Arc<Held>, Records)>, Stop> {
+        let serial = observed.state.as_ref().map(|state| state.serial).unwrap_or_default();
+        // Also beyond every generation that has written the state: what a process that was passed over writes late is
+        // lower than whoever holds the lock then.
+        let generation = records.highest().unwrap_or_default().max(serial).saturating_add(1);
+        if !records.folder {
+            self.make_folder().await?;
+        }
+        let held = Arc::new(Held::new(self, generation));
+        // Whatever breaks this off now, what may have been created is looked for and taken away.
+        self.keeper.keep(&held);
+        let created = match self.put(&held).await {
+            Ok(true) => self.settle(&held, records).await,
+            Ok(false) => Ok(None),
+            Err(stop) => Err(stop),
+        };
+        if let Ok(None) = created {
+            self.keeper.forget();
+        }
+        created
+    }
+
+    /// Creates the lock; `false` where another one was quicker.
+    async fn put(&self, held: &Held) -> Result<bool, Stop> {
+        match held.create().await {
+            // Somebody has destroyed what was deployed, and the folder with it.
+            Err(error) if error.meaning() == Some(Meaning::ParentMissing) => {
+                self.make_folder().await?;
+                held.create().await.map_err(|error| refused(&error, held))
+            }
+            created => created.map_err(|error| refused(&error, held)),
+        }
+    }
+
+    /// Sees whether the generation that was created holds, and takes those away that it passed over.
+    async fn settle(&self, held: &Arc<Held>, basis: &Records) -> Result<Option<(Arc<Held>, Records)>, Stop> {
+        let (target, generation) = (&self.target, held.generation());
+        let failed = |error: Error| refused(&error, held);
+        held.refresh().await.map_err(failed)?;
+        let there = target.records().await?;
+        // One that was not there when we decided to pass over the highest may hold too: both step back.
+        let unjudged = there.locks.difference(&basis.locks).any(|one| *one != generation);
+        if unjudged || !there.locks.contains(&generation) {
+            tracing::debug!("lock {generation} does not hold: of {:?} some came meanwhile", there.locks);
+            remove(target.workspace, &held.file()).await.map_err(failed)?;
+            return Ok(None);
+        }
+        held.keep_renewing();
+        for passed in there.locks.range(..generation) {
+            let file = target.lock_file(*passed);
+            remove(held.workspace(), &file).await.map_err(failed)?;
+        }
+        Ok(Some((Arc::clone(held), there)))
+    }
+
+    async fn make_folder(&self) -> Result<(), Stop> {
+        let folder = self.target.records_folder();
+        let made = self.target.workspace.make_folder(folder.as_str()).await;
+        made.map_err(|error| parallel::stop(vec![(folder.to_string(), error)], 0))
+    }
+
+    /// Whether what was observed without the lock is what is there with it: every deploy that changed something has
+    /// written the state, or has left its journal.
+    async fn is_unchanged(&self, observed: &Observed, there: &Records) -> Result<bool, Stop> {
+        if observed.records.journal || there.journal {
+            return Ok(false);
+        }
+        if observed.state_digest.is_none() || !there.state {
+            return Ok(observed.records.state == there.state && !there.state);
+        }
+        Ok(self.target.state_digest().await? == observed.state_digest)
+    }
+
+    /// The lock as it is written, but for the end of its lease.
+    pub(super) fn lock(&self) -> Lock {
+        Lock {
+            owner: self.target.owner.clone(),
+            held_by: self.by.clone(),
+            nonce: format!("{:016x}", self.nonce),
+            step: self.step.clone(),
+            expires_at: None,
+        }
+    }
+
+    fn never_free(&self, holder: Option<&Holder>) -> Stop {
+        let whom = holder.map_or_else(|| "another build".to_owned(), |holder| self.target.whom(holder));
+        let message = format!("{whom} deploys to the target, and did not end before `TIMEOUT` did");
+        let problem = Problem::new(Code::Locked, message).at(self.target.root.to_string()).hint(FREE_HINT);
+        let link = holder.and_then(Holder::link);
+        Stop::because(Exit::Conflict, Problem { link, ..problem })
+    }
+}
+
+const FREE_HINT: &str = "run the step again when that build has ended, or raise `TIMEOUT`; nothing was changed";
+
+/// Whom we wait for.
+#[derive(Default)]
+struct Wait {
+    waited: bool,
+    began: Option<Instant>,
+    /// Of whom the log spoke last, and when.
+    told: Option<(u64, Instant)>,
+    /// The holder that was seen last, and since when it has looked like this.
+    seen: Option<(Holder, Instant)>,
+}
+
+impl Wait {
+    /// Since when the holder has not renewed the lock, as far as we have looked.
+    fn since(&mut self, holder: &Holder) -> Instant {
+        match &self.seen {
+            Some((seen, since)) if seen == holder => *since,
+            _ => {
+                let now = Instant::now();
+                self.seen = Some((holder.clone(), now));
+                now
+            }
+        }
+    }
+
+    /// Says whom we wait for: once, then now and again.
+    fn tell(&mut self, claim: &Claim<'_>, holder: &Holder) {
+        let (now, whom) = (Instant::now(), claim.target.whom(holder));
+        let began = *self.began.get_or_insert(now);
+        match self.told {
+            Some((generation, at)) if generation == holder.generation && at.elapsed() < HEARTBEAT => return,
+            Some((generation, _)) if generation == holder.generation => {
+                claim.target.events.emit(Event::LockStillHeld { whom, elapsed: began.elapsed() });
+            }
+            _ => {
+                let to = claim.target.root.to_string();
+                claim.target.events.emit(Event::LockWait { to, whom, link: holder.link() });
+            }
+        }
+        self.told = Some((holder.generation, now));
+    }
+}
+
+fn refused(error: &Error, held: &Held) -> Stop {
+    parallel::stop(vec![(held.file().to_string(), error.clone())], 0)
+}

@@ -1,0 +1,267 @@
+//! A lock that is ours: renewed until it is released, or lost.
+
+use super::MARGIN;
+use super::claim::Claim;
+use crate::databricks::Workspace;
+use crate::databricks::error::Error;
+use crate::databricks::objects::{Export, Exported, Format, Put};
+use crate::deploy::create::{Created, create};
+use crate::exit::Exit;
+use crate::http::Fence;
+use crate::problem::{Code, Problem};
+use crate::settings::WorkspacePath;
+use crate::state::{LEASE, Lock};
+use crate::stop::Stop;
+use crate::target::{Records, list_records};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How often a lock is renewed.
+const RENEWAL: Duration = Duration::from_secs(30);
+
+/// How long the pause is before another attempt to renew it.
+const RENEW_AGAIN: Duration = Duration::from_secs(3);
+
+/// A lock that is ours.
+pub struct Held {
+    shared: Arc<Shared>,
+    /// Sends nothing while the lock may be somebody else's.
+    fenced: Workspace,
+    renewal: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    workspace: Workspace,
+    folder: WorkspacePath,
+    generation: AtomicU64,
+    lock: Lock,
+    fence: Fence,
+    /// Why it is lost.
+    lost: Mutex<Option<Problem>>,
+    ending: Notify,
+}
+
+impl Held {
+    /// The lock of a generation that is about to be created.
+    pub(super) fn new(claim: &Claim<'_>, generation: u64) -> Held {
+        let (target, fence) = (&claim.target, Fence::until(Instant::now() + LEASE - MARGIN));
+        let shared = Arc::new(Shared {
+            workspace: target.workspace.clone(),
+            folder: target.records_folder(),
+            generation: AtomicU64::new(generation),
+            lock: claim.lock(),
+            fence: fence.clone(),
+            lost: Mutex::default(),
+            ending: Notify::new(),
+        });
+        Held { shared, fenced: target.workspace.within(fence), renewal: Mutex::default() }
+    }
+
+    /// Creates it; `false` where another one was quicker.
+    pub(super) async fn create(&self) -> Result<bool, Error> {
+        self.shared.create(self.generation()).await
+    }
+
+    /// Renews it, if the workspace kept us waiting for so long that its lease says too little.
+    pub(super) async fn refresh(&self) -> Result<(), Error> {
+        if self.shared.fence.left() < LEASE - MARGIN - RENEWAL {
+            self.shared.write(&self.shared.workspace, self.generation(), true).await?;
+        }
+        Ok(())
+    }
+
+    /// Renews it from now on.
+    pub(super) fn keep_renewing(&self) {
+        *self.slot() = Some(tokio::spawn(renew(Arc::clone(&self.shared))));
+    }
+
+    /// The workspace for whoever works under the lock: it is sent nothing while the lock may be somebody else's.
+    pub fn workspace(&self) -> &Workspace {
+        &self.fenced
+    }
+
+    /// The generation: higher than that of everybody who held the lock before.
+    pub fn generation(&self) -> u64 {
+        self.shared.generation.load(Relaxed)
+    }
+
+    /// Ends when the lock is lost for good.
+    pub async fn lost(&self) -> Stop {
+        self.shared.fence.fallen().await;
+        self.why_lost().unwrap_or_else(|| Stop::bug("a lock was lost for no reason"))
+    }
+
+    /// Why the lock is lost, if it is.
+    pub fn why_lost(&self) -> Option<Stop> {
+        self.shared.lost().clone().map(|problem| Stop::because(Exit::Conflict, problem))
+    }
+
+    /// Gives the lock back, within `budget`.
+    pub(super) async fn release(&self, budget: Duration) -> Result<(), Error> {
+        let until = Instant::now() + budget;
+        self.shared.ending.notify_one();
+        let renewal = self.slot().take();
+        let certain = renewal.is_some() && self.shared.fence.is_open();
+        if let Some(mut renewal) = renewal {
+            // A renewal that is under way would make the lock anew that is being deleted.
+            if timeout(budget / 2, &mut renewal).await.is_err() {
+                renewal.abort();
+            }
+        }
+        let (workspace, generation) = (self.shared.workspace.until(until), self.generation());
+        if !certain && !self.shared.is_ours(&workspace, generation).await? {
+            return Ok(());
+        }
+        remove(&workspace, &self.shared.file(generation)).await
+    }
+
+    /// Where it is.
+    pub(super) fn file(&self) -> WorkspacePath {
+        self.shared.file(self.generation())
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(renewal) = self.slot().take() {
+            renewal.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn file(&self, generation: u64) -> WorkspacePath {
+        self.folder.join(&Lock::file(generation))
+    }
+
+    /// Creates the lock of a generation; `false` where somebody else's is.
+    async fn create(&self, generation: u64) -> Result<bool, Error> {
+        let file = self.file(generation);
+        let write = || self.write(&self.workspace, generation, false);
+        Ok(match create(&self.workspace, file.as_str(), EXPORT, write).await? {
+            Created::Written => true,
+            Created::Found(there) => self.wrote(&there),
+        })
+    }
+
+    /// Writes the lock with a lease that begins now: over itself, or only where nothing is.
+    async fn write(&self, workspace: &Workspace, generation: u64, over_itself: bool) -> Result<Put, Error> {
+        let (begun, expires_at) = (Instant::now(), workspace.time().map(Lock::lease_from));
+        let lock = Lock { expires_at, ..self.lock.clone() };
+        let file = self.file(generation);
+        let put = workspace.put(file.as_str(), lock.to_json().into(), Format::Auto, over_itself).await;
+        // Where the answer was lost, the lease may still be the one from before.
+        if over_itself && matches!(put, Ok(Put::Written)) {
+            self.fence.move_to(begun + LEASE - MARGIN);
+        }
+        put
+    }
+
+    async fn is_ours(&self, workspace: &Workspace, generation: u64) -> Result<bool, Error> {
+        Ok(self.wrote(&workspace.export(self.file(generation).as_str(), EXPORT).await?))
+    }
+
+    /// Whether we have written this: nobody else has our nonce.
+    fn wrote(&self, there: &Exported) -> bool {
+        let ours = |lock: Lock| lock.nonce == self.lock.nonce && lock.step == self.lock.step;
+        matches!(there, Exported::Content(bytes) if Lock::read(bytes).is_ok_and(ours))
+    }
+
+    async fn records(&self, workspace: &Workspace) -> Result<Records, Error> {
+        Ok(list_records(workspace, &self.folder).await?.unwrap_or_default())
+    }
+
+    /// The lock is somebody else's, or nobody's.
+    fn lose(&self, message: &str) {
+        let hint = "run the step again: the next deploy knows what this one has changed, and goes on from there";
+        let file = self.file(self.generation.load(Relaxed)).to_string();
+        *self.lost() = Some(Problem::new(Code::LockLost, message).at(file).hint(hint));
+        self.fence.fall();
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Problem>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const EXPORT: Export = Export::File { size: None };
+
+/// Renews a lock until it is released or lost.
+async fn renew(shared: Arc<Shared>) {
+    let mut pause = RENEWAL;
+    loop {
+        tokio::select! {
+            () = shared.ending.notified() => return,
+            () = sleep(pause) => {}
+        }
+        let renewed = if shared.fence.is_open() { renew_in_time(&shared).await } else { regain(&shared).await };
+        match renewed {
+            Ok(None) => pause = RENEWAL,
+            Ok(Some(why)) => return shared.lose(why),
+            Err(error) => {
+                tracing::debug!("the lock is not renewed yet: {error}");
+                pause = RENEW_AGAIN;
+            }
+        }
+    }
+}
+
+/// Renews the lock before its lease ends, or tells why it is lost.
+async fn renew_in_time(shared: &Shared) -> Result<Option<&'static str>, Error> {
+    let workspace = shared.workspace.until(shared.fence.end());
+    let there = shared.records(&workspace).await?;
+    if let Some(why) = why_lost(&there, shared.generation.load(Relaxed)) {
+        return Ok(Some(why));
+    }
+    shared.write(&workspace, shared.generation.load(Relaxed), true).await?;
+    Ok(None)
+}
+
+/// The lease has ended: the process was stopped for a while, or the workspace did not answer. Whoever wanted the lock
+/// meanwhile has taken the next generation. If nobody has, we take it, and the work that waits goes on.
+async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
+    let mine = shared.generation.load(Relaxed);
+    let there = shared.records(&shared.workspace).await?;
+    if let Some(why) = why_lost(&there, mine) {
+        return Ok(Some(why));
+    }
+    let (begun, next) = (Instant::now(), mine.saturating_add(1));
+    if !shared.create(next).await? {
+        return Ok(Some(TAKEN));
+    }
+    shared.generation.store(next, Relaxed);
+    let there = shared.records(&shared.workspace).await?;
+    let others = there.locks.iter().any(|one| ![mine, next].contains(one));
+    if others || !there.locks.contains(&next) {
+        remove(&shared.workspace, &shared.file(next)).await?;
+        return Ok(Some(TAKEN));
+    }
+    remove(&shared.workspace, &shared.file(mine)).await?;
+    shared.fence.move_to(begun + LEASE - MARGIN);
+    Ok(None)
+}
+
+const TAKEN: &str = "another build has taken the target's lock, because this one did not renew it in time";
+
+fn why_lost(there: &Records, mine: u64) -> Option<&'static str> {
+    if there.locks.range(mine.saturating_add(1)..).next().is_some() {
+        Some(TAKEN)
+    } else if there.locks.contains(&mine) {
+        None
+    } else {
+        Some("the target's lock is not there any longer: somebody has deleted it, or another build had it meanwhile")
+    }
+}
+
+/// Deletes a lock; one that is not there is no error.
+pub(super) async fn remove(workspace: &Workspace, file: &WorkspacePath) -> Result<(), Error> {
+    workspace.delete_record(file.as_str()).await
+}
