@@ -28,6 +28,9 @@ pub(super) async fn examine(
     chart: &mut Chart<'_>,
 ) {
     let Some(settings) = case.patient.settings.as_ref() else { return };
+    if let Some(name) = ["RUN", "PARAMS", "RUN_CLUSTER_ID"].into_iter().find(|name| case.patient.is_broken(name)) {
+        return chart.unknown(GROUP, format!("not examined: `{name}` cannot be used"));
+    }
     if settings.run.is_empty() {
         return chart.told(GROUP, "`RUN` names nothing to run");
     }
@@ -148,11 +151,12 @@ async fn readers(guest: &Guest, root: Option<&Root>, run_as: Vec<(Principal, Str
     for (principal, job) in run_as {
         told.entry(principal).or_default().push(job);
     }
-    let Some((path, object_id)) = root.and_then(|root| Some((&root.path, root.object_id?))) else { return };
+    // A folder that is not there yet will have the rights of the one that it is made in.
+    let Some((path, object_id)) = root.and_then(|root| root.nearest.as_ref()) else { return };
     if told.is_empty() {
         return;
     }
-    let held = guest.workspace.folder_permissions(object_id).await;
+    let held = guest.workspace.folder_permissions(*object_id).await;
     for (principal, jobs) in told {
         let jobs = jobs.join(", ");
         let held = match &held {

@@ -7,23 +7,32 @@ use super::rights::{Standing, Who, standing};
 use crate::access::Level;
 use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::Object;
+use crate::event::Event;
 use crate::finding::{Finding, Group};
 use crate::problem::Problem;
-use crate::settings::{Settings, WorkspacePath};
+use crate::settings::WorkspacePath;
 use crate::state::{Accepted, DeployedBy, Lock};
 use crate::target::{Target, may_not_write, owner};
 use crate::text;
 
 const GROUP: Group = Group::Target;
 
-/// The target's folder, as far as it is known: its path, and its object id where it is there.
+/// The target's folder, as far as it is known.
 pub(super) struct Root {
+    /// Its path.
     pub(super) path: WorkspacePath,
-    pub(super) object_id: Option<i64>,
+    /// The folder whose rights it has, or will have when it is made: itself, or the nearest one above it.
+    pub(super) nearest: Option<(WorkspacePath, i64)>,
 }
 
 pub(super) async fn examine(case: &Case<'_>, guest: &Guest, chart: &mut Chart<'_>) -> Option<Root> {
-    let settings = case.patient.settings.as_ref()?;
+    let (patient, settings) = (case.patient, case.patient.settings.as_ref()?);
+    let named =
+        patient.is_broken("WORKSPACE_PATH") || (settings.workspace_path.is_none() && patient.is_broken("TARGET"));
+    if named {
+        chart.unknown(GROUP, "not examined: what names it cannot be used");
+        return None;
+    }
     let path = match settings.root(case.pipeline.slug.as_deref(), &guest.me.user_name) {
         Ok(Some(path)) => path,
         Ok(None) => {
@@ -41,33 +50,45 @@ pub(super) async fn examine(case: &Case<'_>, guest: &Guest, chart: &mut Chart<'_
         Ok(folder) => folder,
         Err(stop) => {
             stop.problems.into_iter().for_each(|problem| chart.bad(GROUP, problem));
-            return Some(Root { path, object_id: None });
+            return Some(Root { path, nearest: None });
         }
     };
-    if settings.local_path.is_some() {
-        match &folder {
-            Some(folder) => {
-                chart.good(GROUP, format!("{path} is there"));
-                write(guest, folder, &path, chart).await;
-            }
-            None => missing(guest, &path, chart).await,
-        }
-        whose(&target, folder.as_ref(), chart).await;
-        lock(&target, chart).await;
-    } else {
-        chart.told(GROUP, there(&path, folder.as_ref(), settings));
+    case.events.emit(Event::TargetKnown { target: settings.target.clone(), path: Some(path.to_string()) });
+    let mut nearest = folder.as_ref().map(|folder| (path.clone(), folder.object_id));
+    let nothing_to_deploy = settings.local_path.is_none() && !patient.is_broken("LOCAL_PATH");
+    if nothing_to_deploy {
+        let is = if folder.is_some() { "is there" } else { "is not there, or this identity may not see it" };
+        chart.told(GROUP, format!("{path} {is}; nothing is deployed to it, since `LOCAL_PATH` is not set"));
+        return Some(Root { path, nearest });
     }
-    Some(Root { path, object_id: folder.map(|folder| folder.object_id) })
+    match &folder {
+        Some(_) => chart.good(GROUP, format!("{path} is there")),
+        None => nearest = missing(guest, &path, chart).await,
+    }
+    if let Some((at, object_id)) = &nearest {
+        write(guest, *object_id, at, chart).await;
+    }
+    match unnamed(case) {
+        Some(why) => chart.unknown(GROUP, format!("whether it is somebody else's: {why}")),
+        None => whose(&target, folder.as_ref(), chart).await,
+    }
+    lock(&target, chart).await;
+    Some(Root { path, nearest })
 }
 
-fn there(path: &WorkspacePath, folder: Option<&Object>, settings: &Settings) -> String {
-    debug_assert!(settings.local_path.is_none());
-    let is = if folder.is_some() { "is there" } else { "is not there, or this identity may not see it" };
-    format!("{path} {is}; nothing is deployed to it, since `LOCAL_PATH` is not set")
+/// Why nobody knows as whom this step would deploy.
+fn unnamed(case: &Case<'_>) -> Option<&'static str> {
+    if case.patient.is_broken("LOCAL_PATH") {
+        Some("a target is known by `LOCAL_PATH`, too, which cannot be used")
+    } else if case.patient.is_broken("TARGET") {
+        Some("a target is known by its name, too, and `TARGET` cannot be used")
+    } else {
+        case.patient.stops.as_ref().map(|_| "this build does not say what to deploy to")
+    }
 }
 
 /// The folder is made by the first deploy: in the nearest one above it that is there.
-async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) {
+async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) -> Option<(WorkspacePath, i64)> {
     let mut above = path.as_str();
     while let Some((parent, _)) = above.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
         above = parent;
@@ -76,19 +97,22 @@ async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) {
                 let message =
                     format!("{path} is not there yet (or not for this identity): a deploy makes it in {above}");
                 chart.told(GROUP, message);
-                let Ok(above) = WorkspacePath::parse(above) else { return };
-                return write(guest, &folder, &above, chart).await;
+                return Some((WorkspacePath::parse(above).ok()?, folder.object_id));
             }
             Ok(None) => {}
-            Err(error) => return failed(&error, above, chart),
+            Err(error) => {
+                failed(&error, above, chart);
+                return None;
+            }
         }
     }
     chart.unknown(GROUP, format!("whether {path} can be made: no folder above it can be seen"));
+    None
 }
 
 /// Whether we may write into a folder that is there.
-async fn write(guest: &Guest, folder: &Object, path: &WorkspacePath, chart: &mut Chart<'_>) {
-    let held = match guest.workspace.folder_permissions(folder.object_id).await {
+async fn write(guest: &Guest, object_id: i64, path: &WorkspacePath, chart: &mut Chart<'_>) {
+    let held = match guest.workspace.folder_permissions(object_id).await {
         Ok(held) => held,
         Err(error) if hides(&error) => {
             let message = format!("whether this identity may write to {path}: it may not see the folder's permissions");

@@ -74,3 +74,10 @@ pub struct Way {
     /// Whether an ordinary run takes it.
     pub taken: bool,
 }
+
+impl Patient {
+    /// Whether something is wrong with the variable of this name, so that nobody knows what it was meant to say.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.problems.iter().any(|problem| problem.place.as_deref() == Some(name))
+    }
+}

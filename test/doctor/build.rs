@@ -31,6 +31,7 @@ async fn a_build_that_names_no_target_is_examined_all_the_same() {
         assert_eq!((run.exit.code(), &run.outcome.problems[0].hint), (1, &found.hint), "{}", run.log);
         assert!(found.message.ends_with(&run.outcome.problems[0].message), "{found:?}");
         report.has("target", "good", "this identity may write");
+        report.has("target", "unknown", "whether it is somebody else's: this build does not say what to deploy to");
         assert!(report.bad().is_empty(), "{}", report.inside.log);
     }
     let step = branch(&sandbox).without("BITBUCKET_BRANCH").variable("BITBUCKET_TAG", "v1").variable("TARGET", "eu");

@@ -57,6 +57,19 @@ async fn everything_that_is_wrong_with_the_variables_is_told_and_the_rest_examin
     report.has("log-in", "good", "`bitbucket-oidc` lets in");
     report.has("target", "good", "this identity may write");
     report.has("runs", "good", "this identity may run and manage the job nightly-etl");
+    // Nothing is said of what a broken variable may have meant.
+    for (name, value, group, part) in [
+        ("WORKSPACE_PATH", "relative", "target", "not examined"),
+        ("TARGET", "a/b", "target", "whether it is somebody else's"),
+        ("LOCAL_PATH", "gone", "target", "whether it is somebody else's"),
+        ("RUN", "a\na", "runs", "not examined: `RUN` cannot be used"),
+        ("PARAMS", "{", "runs", "not examined: `PARAMS` cannot be used"),
+        ("RUN_CLUSTER_ID", "mine", "runs", "not examined: `RUN_CLUSTER_ID` cannot be used"),
+    ] {
+        let report = examine(&sandbox, &keyless(&sandbox).variable(name, value)).await;
+        report.has(group, "unknown", part);
+        assert_eq!(report.bad().len(), 1, "{}", report.inside.log);
+    }
     // Without a host nothing is contacted, and what the token says is told all the same.
     let before = sandbox.requests().len();
     let step = keyless(&sandbox).variable("DATABRICKS_HOST", "nowhere").variable("TIMEOUT", "soon");
