@@ -3,7 +3,6 @@
 use super::Case;
 use super::chart::Chart;
 use crate::finding::Group;
-use crate::problem::{Code, Problem};
 use crate::settings::OtherBuilds;
 
 const GROUP: Group = Group::Builds;
@@ -16,13 +15,12 @@ pub(super) fn examine(case: &Case<'_>, chart: &mut Chart<'_>) {
         (None, None) => None,
     };
     if let Some(stops) = &case.patient.stops {
-        let mut problem: Problem = stops.clone();
-        problem.code = Code::MissingVariable;
+        let mut problem = stops.clone();
         problem.message = format!("a deploy of this build would stop: {}", problem.message);
         return chart.odd(GROUP, problem);
     }
     let target = case.patient.target.as_deref().unwrap_or_default();
-    if let Some(this) = this {
+    if let Some(this) = this.filter(|_| case.patient.other_builds != OtherBuilds::Nothing) {
         return chart.told(GROUP, format!("{this}; it deploys to the target `{target}`"));
     }
     match &case.patient.other_builds {

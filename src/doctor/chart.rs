@@ -2,7 +2,7 @@
 
 use crate::event::{Emit, Event};
 use crate::finding::{Finding, Group, Verdict};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The findings of one examination.
 pub(super) struct Chart<'a> {
@@ -55,6 +55,11 @@ impl<'a> Chart<'a> {
     /// Whether the very same has been told already.
     pub(super) fn has(&self, problem: &Problem) -> bool {
         self.bad.contains(problem)
+    }
+
+    /// Whether a problem of this kind has been told already.
+    pub(super) fn has_code(&self, code: Code) -> bool {
+        self.bad.iter().any(|problem| problem.code == code)
     }
 
     /// How many findings are good and bad, and how many things are not known.

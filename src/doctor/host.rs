@@ -29,10 +29,10 @@ pub(super) enum Asked {
 
 impl Asked {
     /// Why it is of no use to ask it for anything.
-    pub(super) fn is_out_of_reach(&self) -> Option<&'static str> {
+    pub(super) fn is_out_of_reach(&self, case: &Case<'_>) -> Option<String> {
         match self {
-            Asked::None => Some("`DATABRICKS_HOST` cannot be used"),
-            Asked::Silent(_) => Some("the host cannot be reached"),
+            Asked::None => Some(unusable(case)),
+            Asked::Silent(_) => Some("the host cannot be reached".to_owned()),
             Asked::Answers(_) | Asked::Tells(_) => None,
         }
     }
@@ -62,6 +62,21 @@ impl Asked {
     }
 }
 
+/// Which variable is to blame that there is no host to ask.
+fn unusable(case: &Case<'_>) -> String {
+    const ALL: [&str; 7] = [
+        "DATABRICKS_HOST",
+        "DATABRICKS_WORKSPACE_ID",
+        "DATABRICKS_ACCOUNT_ID",
+        "ALLOWED_HOSTS",
+        "CA_BUNDLE",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+    ];
+    let broken = ALL.into_iter().find(|name| case.patient.is_broken(name)).unwrap_or("DATABRICKS_HOST");
+    format!("`{broken}` cannot be used")
+}
+
 /// Asks, without a credential.
 pub(super) async fn ask(case: &Case<'_>) -> Asked {
     let Some(client) = case.client else { return Asked::None };
@@ -78,7 +93,7 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_>) {
     let route = case.patient.route.as_ref();
     match (asked, route) {
         (Asked::None, _) | (_, None) => {
-            return chart.unknown(GROUP, "not examined: `DATABRICKS_HOST` cannot be used");
+            return chart.unknown(GROUP, format!("not examined: {}", unusable(case)));
         }
         (Asked::Silent(error), _) => return chart.bad(GROUP, not_reached(error)),
         (Asked::Answers(_) | Asked::Tells(_), Some(route)) => chart.good(GROUP, reached(case, route)),

@@ -54,7 +54,7 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
         chart.unknown(GROUP, "not tried: there is no way to log in whose variables can be used");
         return known;
     }
-    if let Some(why) = asked.is_out_of_reach() {
+    if let Some(why) = asked.is_out_of_reach(case) {
         chart.unknown(GROUP, format!("not tried: {why}"));
         return known;
     }
@@ -104,6 +104,9 @@ fn refused(way: &Way, mut problem: Problem, chart: &mut Chart<'_>) {
     if chart.has(&problem) {
         return chart.unknown(GROUP, format!("`{}`: not tried, for the reason that is told above", way.way.name()));
     }
+    if problem.code == Code::IdentityEnded && chart.has_code(Code::IdentityEnded) {
+        return chart.told(GROUP, format!("`{}` lets nobody in, since the identity token has ended", way.way.name()));
+    }
     if problem.place.as_deref() == Some(LOG_IN) {
         problem.place = Some(format!("log-in by `{}`", way.way.name()));
     }
@@ -126,9 +129,10 @@ struct Attempt {
 impl Attempt {
     fn keyless(&self) -> Keyless {
         match &self.guest {
-            _ if self.exchanged => Keyless::Fits,
+            Ok(_) => Keyless::Fits,
+            Err(_) if self.exchanged => Keyless::Fits,
             Err(problem) if problem.code == Code::NoTrustPolicy => Keyless::NoPolicy,
-            _ => Keyless::Untold,
+            Err(_) => Keyless::Untold,
         }
     }
 }

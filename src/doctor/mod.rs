@@ -92,7 +92,7 @@ pub async fn examine(case: &Case<'_>) -> Counts {
     token::examine(case, &mut chart);
     host::examine(case, &host, &mut chart);
     let known = login::examine(case, &host, &mut chart).await;
-    if host.is_out_of_reach().is_none() {
+    if host.is_out_of_reach(case).is_none() {
         host::clocks(case, &mut chart);
     }
     policy::examine(case, &host, &known, &mut chart);

@@ -34,8 +34,8 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut
         return;
     }
     let cloud = asked.cloud(case.patient.route.as_ref());
-    let id = client_id(case);
-    let number = known.numbers.iter().find(|(name, _)| Some(name) == id.as_ref()).map(|(_, number)| number.as_str());
+    let id = case.patient.client_id.as_ref();
+    let number = known.numbers.iter().find(|(name, _)| Some(name) == id).map(|(_, number)| number.as_str());
     let whose = id.map_or_else(|| "the service principal".to_owned(), |id| format!("the service principal `{id}`"));
     let mut lines = vec![match number {
         Some(number) => format!("its numeric id is {number}, as this workspace numbers it"),
@@ -107,10 +107,6 @@ fn expected(pipeline: &Pipeline) -> Claims {
         ]
     });
     Claims::expected(claims.flatten())
-}
-
-fn client_id(case: &Case<'_>) -> Option<String> {
-    case.patient.client_id.clone()
 }
 
 fn console(cloud: Option<Cloud>) -> &'static str {

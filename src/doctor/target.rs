@@ -160,7 +160,7 @@ pub(super) fn failed(error: &Error, place: &str, chart: &mut Chart<'_>) {
 async fn whose(target: &Target<'_>, folder: Option<&Object>, chart: &mut Chart<'_>) {
     match target.whose(folder).await {
         Ok(Accepted { state: None, warning: None }) => {
-            chart.good(GROUP, "it is nobody's yet: nothing was deployed to it from here or elsewhere");
+            chart.good(GROUP, "it is nobody's yet: no deploy has left its record there");
         }
         Ok(Accepted { state: Some(state), .. }) => {
             let finding = Finding::good(GROUP, format!("it is this repository's own{}", last(&state.deployed_by)));

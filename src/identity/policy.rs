@@ -50,10 +50,7 @@ impl Policy {
                 "every step with this `deployment:` of this repository may then log in; who may deploy there, the \
                  environment's permissions in Bitbucket say"
             }
-            "repositoryUuid" => {
-                "every step of this repository may then log in, on any branch; give the step a `deployment:` for a \
-                 narrower policy"
-            }
+            "repositoryUuid" => "every step of this repository may then log in, on any branch",
             _ => "whoever has a token with this subject may then log in",
         }
     }
@@ -93,7 +90,11 @@ impl Policy {
                 .to_owned(),
         ];
         lines.extend(self.json().lines().map(|line| format!("  {line}")));
-        lines.push(self.lets_in().to_owned());
+        let narrower = match self.subject_claim {
+            "repositoryUuid" => "; give the step a `deployment:` for a narrower policy",
+            _ => "",
+        };
+        lines.push(format!("{}{narrower}", self.lets_in()));
         lines
     }
 }

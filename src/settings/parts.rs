@@ -111,15 +111,11 @@ impl Parts {
         })
     }
 
-    /// The same with something that changes nothing in place of all that is broken, but for host and log-in: without
-    /// these there is nothing to examine.
+    /// The same with something that changes nothing in place of all that is broken, but for the log-in and what the host
+    /// is reached by: a credential goes nowhere by another way than the one that was meant.
     #[must_use]
     pub(super) fn filled(self) -> Parts {
         Parts {
-            workspace_id: self.workspace_id.or(Ok(None)),
-            account_id: self.account_id.or(Ok(None)),
-            authorities: self.authorities.or(Ok(None)),
-            proxy: self.proxy.or(Ok(None)),
             target: self.target.or(Ok(None)),
             workspace_path: self.workspace_path.or(Ok(None)),
             local: self.local.or(Ok(None)),

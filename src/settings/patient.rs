@@ -31,7 +31,7 @@ pub struct Patient {
     pub debug: bool,
     /// The step's identity token.
     pub step_token: StepToken,
-    /// How the host is reached, with nothing in place of what is broken; `None` where `DATABRICKS_HOST` cannot be used.
+    /// How the host is reached; `None` where one of the variables that say so cannot be used.
     pub route: Option<Route>,
     /// Every way to log in whose variables are set, in the order in which they are preferred.
     pub ways: Vec<Way>,

@@ -70,8 +70,17 @@ async fn everything_that_is_wrong_with_the_variables_is_told_and_the_rest_examin
         report.has(group, "unknown", part);
         assert_eq!(report.bad().len(), 1, "{}", report.inside.log);
     }
-    // Without a host nothing is contacted, and what the token says is told all the same.
+    // A credential goes nowhere by another way than the one that was meant.
     let before = sandbox.requests().len();
+    for (name, value) in
+        [("HTTPS_PROXY", "ftp://proxy"), ("CA_BUNDLE", "gone.pem"), ("DATABRICKS_WORKSPACE_ID", "mine")]
+    {
+        let report = examine(&sandbox, &keyless(&sandbox).variable(name, value)).await;
+        report.has("host", "unknown", &format!("not examined: `{name}` cannot be used"));
+        report.has("log-in", "unknown", &format!("not tried: `{name}` cannot be used"));
+    }
+    assert_eq!(sandbox.requests().len(), before);
+    // Without a host nothing is contacted, and what the token says is told all the same.
     let step = keyless(&sandbox).variable("DATABRICKS_HOST", "nowhere").variable("TIMEOUT", "soon");
     let report = examine(&sandbox, &step).await;
     assert_eq!(sandbox.requests().len(), before);

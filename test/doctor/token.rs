@@ -64,6 +64,9 @@ async fn one_that_is_over_or_missing_matters_only_where_it_is_what_logs_in() {
     let over = flawed(&sandbox, Flaw::Expired);
     let report = examine(&sandbox, &over).await;
     report.has("step-token", "bad", "the identity token ended at 2026-03-02 08:59:00 UTC");
+    // Once is enough.
+    report.has("log-in", "told", "`bitbucket-oidc` lets nobody in, since the identity token has ended");
+    assert_eq!(report.bad().len(), 1, "{}", report.inside.log);
     let report =
         examine(&sandbox, &over.variable("DATABRICKS_TOKEN", sandbox.token()).variable("DATABRICKS_AUTH_TYPE", "pat"))
             .await;
