@@ -65,8 +65,9 @@ fn the_cost_is_one_request_an_object_and_one_a_deepest_folder() {
     let ended = step.against(&running);
     assert_eq!(ended.code, 0, "{}", ended.log);
     let requests = running.sandbox().requests().len();
-    // Who am I; the state and the root before, the state and its folder after; a look at each folder that was sent to.
-    assert_eq!(requests, 200 + 10 + 10 + 5, "200 imports, 10 folders made and looked at, and 5");
+    // Who am I; the state, the records and the root before; the records' folder, the lock, a look at both and the
+    // journal; a look at each folder that was sent to; the state, and journal and lock deleted.
+    assert_eq!(requests, 200 + 10 + 10 + 11, "200 imports, 10 folders made and looked at, and 11");
     assert!(running.sandbox().connections() <= 30, "{} connections", running.sandbox().connections());
 }
 
@@ -290,7 +291,8 @@ async fn a_trouble_that_lasts_stops_the_deploy_with_its_own_code() {
         ("lasting_drop", Trouble::Drop(Moment::Before)),
     ] {
         let sandbox = Sandbox::new();
-        sandbox.fault(Fault::always(On::post(IMPORT), trouble));
+        // The lock and the journal come first.
+        sandbox.fault(Fault { on: On::post(IMPORT), skip: 2, times: None, trouble });
         let ended = Step::deploying(&sandbox).notebook("notebooks/a.py").inside(&sandbox).await;
         assert_eq!(ended.exit, Exit::Deploy, "{name}: {}", ended.log);
         assert_golden(&format!("deploy/{name}"), &ended.log);
@@ -331,7 +333,8 @@ async fn nothing_is_written_into_a_git_folder() {
         sandbox.put_file("/Shared/etl/lib/a.txt", "theirs");
         let body = format!("{{\"objects\":[{git_folder}]}}");
         let listing = Canned { status: 200, headers: Vec::new(), body: body.into() };
-        sandbox.fault(Fault::once(On::path("/api/2.0/workspace/list"), Trouble::Answer(Moment::Before, listing)));
+        // The first listing is of our records.
+        sandbox.fault(Fault::nth(On::path("/api/2.0/workspace/list"), 2, Trouble::Answer(Moment::Before, listing)));
         let ended = Step::deploying(&sandbox).file("notebooks/lib/a.txt", "ours").inside(&sandbox).await;
         assert_eq!(ended.exit, Exit::Conflict, "{}", ended.log);
         assert!(ended.log.contains("/Workspace/Shared/etl/lib: is an object of type Git folder"), "{}", ended.log);
@@ -358,11 +361,13 @@ fn debug_says_why_files_are_left_out_and_warnings_are_given_though_the_tree_is_w
 #[tokio::test(start_paused = true)]
 async fn the_deadline_ends_a_deploy_and_says_so() {
     let sandbox = Sandbox::new();
-    sandbox.fault(Fault::always(On::post(IMPORT), Trouble::Delay(Moment::Before, Duration::from_secs(50))));
+    // The lock and the journal come first.
+    let trouble = Trouble::Delay(Moment::Before, Duration::from_secs(50));
+    sandbox.fault(Fault { on: On::post(IMPORT), skip: 2, times: None, trouble });
     let began = tokio::time::Instant::now();
-    let ended = Step::deploying(&sandbox).variable("TIMEOUT", "30s").notebook("notebooks/a.py").inside(&sandbox).await;
+    let ended = Step::deploying(&sandbox).variable("TIMEOUT", "25s").notebook("notebooks/a.py").inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
-    assert_eq!(began.elapsed().as_secs(), 30);
+    assert_eq!(began.elapsed().as_secs(), 25);
     assert_golden("deploy/deadline", &ended.log);
 }
 

@@ -1,6 +1,8 @@
 //! Edits made in the workspace: found before they are touched, kept safe, and never somebody else's object at risk.
 
-use crate::support::{EXPLORE, Inside, STATE, Step, TARGET, assert_golden, below, changes, one_of_each, workspace};
+use crate::support::{
+    BEFORE, EXPLORE, Inside, STATE, Step, TARGET, assert_golden, below, changes, one_of_each, workspace,
+};
 use databricks_deploy::databricks::objects::{Export, Exported, Format, Put};
 use databricks_deploy::exit::Exit;
 use databricks_deploy::problem::Code;
@@ -328,7 +330,7 @@ async fn what_was_only_touched_is_no_drift_and_is_looked_at_once() {
         assert_eq!(ended.exit, Exit::Done, "{on_drift}: {}", ended.log);
         assert!(ended.outcome.drifted.is_empty(), "{}", ended.log);
         assert_eq!(changes(&sandbox, since), [format!("import {STATE}")], "the times are recorded");
-        assert_eq!(exports(&sandbox, since), 1 + 8);
+        assert_eq!(exports(&sandbox, since), 2 + 8, "the state, without the lock and with it");
         let mut after = below(&sandbox);
         after.insert(STATE.into(), before[STATE].clone());
         assert_eq!(after, before);
@@ -368,9 +370,10 @@ async fn an_edit_before_the_look_at_what_was_sent_is_kept_like_a_later_one() {
     let late = Trouble::Delay(Moment::Before, Duration::from_secs(40));
     sandbox.fault(Fault::always(On::path("/api/2.0/workspace/list"), late));
     let step = one_of_each(Step::deploying(&sandbox));
-    // The plan is made after 40 seconds, the upload at once, and what was sent is looked at after 80.
+    // Our records are known after 40 seconds and the target after 80; the lock is ours after 120, the upload follows at
+    // once, and what was sent is looked at after 160.
     let edit = async {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_secs(140)).await;
         write(&sandbox, "ingest/orders", ORDERS, Format::Source(Spoken::Python)).await;
     };
     let (ended, ()) = tokio::join!(step.inside_with(&sandbox, 7), edit);
@@ -551,7 +554,7 @@ async fn another_attempt_finds_the_copy_of_the_first() {
     let refused = Canned::error(400, "INVALID_PARAMETER_VALUE", "The content is not acceptable.");
     sandbox.fault(Fault {
         on: On::post(IMPORT),
-        skip: 2,
+        skip: BEFORE + 2,
         times: None,
         trouble: Trouble::Answer(Moment::Before, refused),
     });
@@ -583,8 +586,9 @@ async fn a_copy_that_cannot_be_verified_stops_before_the_original_is_touched() {
         let sandbox = deployed().await;
         write(&sandbox, "ingest/orders", ORDERS, Format::Source(Spoken::Python)).await;
         let before = below(&sandbox);
-        // The state, the look at what is suspicious, the original; the fourth export is that of the copy.
-        sandbox.fault(Fault::nth(On::get(EXPORT), 4, Trouble::Answer(Moment::Before, answer)));
+        // The state, the look at what is suspicious, the state under the lock, the original; the fifth export is that of
+        // the copy.
+        sandbox.fault(Fault::nth(On::get(EXPORT), 5, Trouble::Answer(Moment::Before, answer)));
         let since = sandbox.requests().len();
         let step = fresh(&sandbox, "backup").file("notebooks/new.py", ORDERS);
         std::fs::remove_file(step.root().join("notebooks/reports/forecast.r")).unwrap();

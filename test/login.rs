@@ -130,7 +130,8 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
     ));
     let revoker = sandbox.clone();
     let revoked = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // The lock and the journal take a second each.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
         revoker.revoke_access_tokens();
     });
     let ended = step.inside(&sandbox).await;

@@ -2,7 +2,7 @@
 //! goes wrong on the way, the next run ends where an undisturbed one would have.
 
 use crate::support::{
-    EXPLORE, STATE, Step, TARGET, Twin, asked, asked_sorted, assert_golden, below, changes, one_of_each, twin,
+    BEFORE, EXPLORE, STATE, Step, TARGET, Twin, asked, asked_sorted, assert_golden, below, changes, one_of_each, twin,
 };
 use databricks_deploy::exit::Exit;
 use databricks_deploy::problem::Code;
@@ -11,14 +11,17 @@ use databricks_sandbox::{
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+const JOURNAL: &str = ".databricks-deploy/journal.json";
 const DELETE: &str = "/api/2.0/workspace/delete";
 const IMPORT: &str = "/api/2.0/workspace/import";
 const LIST: &str = "/api/2.0/workspace/list";
 
 /// What a look at the tree of [`one_of_each`] takes.
-const LOOK: [&str; 7] = [
+const LOOK: [&str; 8] = [
     "Me",
+    "list .databricks-deploy",
     "export .databricks-deploy/state.json",
     "list .",
     "list ingest",
@@ -131,12 +134,18 @@ async fn a_redeploy_with_changes_sends_exactly_these() {
         sorted([
             "Me",
             "export .databricks-deploy/state.json",
+            "list .databricks-deploy",
             "list .",
             "list area",
             "list ingest",
             "list lib",
             "list old",
             "list reports",
+            // Nobody else deploys, or has done so meanwhile; and what is ours is noted.
+            "import .databricks-deploy/lock-2.json",
+            "list .databricks-deploy",
+            "export .databricks-deploy/state.json",
+            "import .databricks-deploy/journal.json",
             // What another kind takes the place of.
             "delete lib/tool",
             "delete lib/script",
@@ -171,6 +180,8 @@ async fn a_redeploy_with_changes_sends_exactly_these() {
             "delete area/only",
             "delete area",
             "import .databricks-deploy/state.json",
+            "delete .databricks-deploy/journal.json",
+            "delete .databricks-deploy/lock-2.json",
         ])
     );
 
@@ -242,21 +253,22 @@ async fn the_cost_follows_the_change_and_not_the_tree() {
     let nothing = sandbox.requests().len() - since;
     println!("1,000 notebooks in 50 folders, nothing changed: {nothing} requests");
     assert!(nothing <= 6 + FOLDERS, "{nothing}");
-    assert_eq!(nothing, FOLDERS + 2, "who am I, the state, a list a folder");
+    assert_eq!(nothing, FOLDERS + 3, "who am I, the state, the records, a list a folder");
     assert_eq!(changes(&sandbox, since), Vec::<String>::new());
 
     let since = sandbox.requests().len();
     assert_eq!(thousand(&sandbox, 2).inside_with(&sandbox, 9).await.exit, Exit::Done);
     let ten = sandbox.requests().len() - since;
     println!("1,000 notebooks in 50 folders, 10 changed: {ten} requests");
-    assert_eq!(ten, nothing + 10 + 10 + 1, "10 uploads, 10 folders verified, the state");
+    let safe = ["import lock", "list records", "export state", "import journal", "delete journal", "delete lock"].len();
+    assert_eq!(ten, nothing + 10 + 10 + 1 + safe, "10 uploads, 10 folders verified, the state, and what keeps it safe");
     assert_eq!(changes(&sandbox, since).len(), 10 + 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_somebody_deleted_is_put_back() {
     type Lost = &'static [&'static str];
-    // What is deleted, what is sent because of it, and how many exports it costs beside that of the state.
+    // What is deleted, what is sent because of it, and how many exports it costs beside those of the state.
     let cases: [(Lost, Lost, usize); 7] = [
         (&["/ingest/orders"], &["import ingest/orders"], 0),
         (&["/board.lvdash.json"], &["import board.lvdash.json"], 0),
@@ -301,7 +313,9 @@ async fn what_somebody_deleted_is_put_back() {
         assert_eq!(changes, expected, "{lost:?}");
         let asked = asked(&sandbox, since);
         let exported = asked.iter().filter(|line| line.starts_with("export ")).count();
-        assert_eq!(exported, 1 + exports, "{lost:?}: {asked:?}");
+        // One that is there is read once more under the lock.
+        let states = if lost.iter().any(|path| path.is_empty() || path.contains(".databricks-deploy")) { 1 } else { 2 };
+        assert_eq!(exported, states + exports, "{lost:?}: {asked:?}");
         assert_eq!(twin(&sandbox), whole, "{lost:?}");
         for (path, object) in below(&sandbox) {
             let is_lost = |path: &str| lost.iter().any(|lost| format!("/{path}/").starts_with(&format!("{lost}/")));
@@ -359,7 +373,7 @@ async fn an_upload_that_wrote_nothing_is_no_success() {
         let before = below(&sandbox);
         let step = fresh(&sandbox).file(file, content);
         std::fs::remove_file(step.root().join("notebooks/reports/forecast.r")).unwrap();
-        sandbox.fault(Fault::once(On::post(IMPORT), lie()));
+        sandbox.fault(Fault::nth(On::post(IMPORT), BEFORE + 1, lie()));
         let ended = step.inside_with(&sandbox, 8).await;
         assert_eq!(ended.exit, Exit::Deploy, "{name}: {}", ended.log);
         let problems = &ended.outcome.problems;
@@ -367,7 +381,9 @@ async fn an_upload_that_wrote_nothing_is_no_success() {
         assert_eq!(problems[0].code, Code::NotVerified, "{name}");
         assert_eq!(problems[0].place, Some(format!("{TARGET}/{place}")), "{name}");
         assert_golden(&format!("redeploy/not_verified_{name}"), &ended.log);
-        assert_eq!(below(&sandbox), before, "{name}: nothing is pruned, and no state is written");
+        let mut now = below(&sandbox);
+        assert!(now.remove(JOURNAL).is_some(), "{name}: whose it would be, is noted");
+        assert_eq!(now, before, "{name}: nothing is pruned, and no state is written");
 
         let ended = step.inside_with(&sandbox, 9).await;
         assert_eq!(ended.exit, Exit::Done, "{name}: {}", ended.log);
@@ -379,41 +395,49 @@ async fn an_upload_that_wrote_nothing_is_no_success() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_a_success_only_where_the_content_proves_it() {
-    let error = Canned::error(500, "INTERNAL_ERROR", "The service is at fault.");
-    let lasting = |times| {
-        let trouble = Trouble::Answer(Moment::Before, error.clone());
-        Fault { on: On::post(IMPORT), skip: 1, times, trouble }
-    };
+    // Longer than the patience with one request, shorter than that with the lock, whose lease ends meanwhile.
+    const OUTAGE: Duration = Duration::from_secs(302);
     for (file, content) in [
         ("notebooks/ingest/orders.py", "# Databricks notebook source\nprint('other')\n"),
         ("notebooks/lib/data/rates.csv", "currency,rate\nEUR,1\n"),
         ("notebooks/reports/explore.ipynb", &EXPLORE.replace("print(42)", "print(43)")),
         ("notebooks/new.py", "# Databricks notebook source\nprint('new')\n"),
     ] {
-        // Nothing was written: the patience ends, and how many requests that takes is counted.
-        let sandbox = deployed().await;
-        let (since, state) = (sandbox.requests().len(), below(&sandbox)[STATE].clone());
-        sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Drop(Moment::Before)));
-        sandbox.fault(lasting(None));
-        let ended = fresh(&sandbox).file(file, content).inside_with(&sandbox, 8).await;
-        assert_eq!(ended.exit, Exit::Deploy, "{file}: {}", ended.log);
-        assert_eq!(below(&sandbox)[STATE], state, "{file}");
-        let attempts = changes(&sandbox, since).len() as u64;
-        assert!(attempts > 1, "{file}");
-
-        // The first one was, and its answer was lost.
-        let sandbox = deployed().await;
-        sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Drop(Moment::After)));
-        sandbox.fault(lasting(Some(attempts - 1)));
-        let step = fresh(&sandbox).file(file, content);
-        let ended = step.inside_with(&sandbox, 8).await;
-        assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
-        // When it was written nobody knows, so that the next deploy looks once more for somebody's edit.
-        let since = sandbox.requests().len();
-        let ended = step.inside_with(&sandbox, 9).await;
-        assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
-        assert_eq!(changes(&sandbox, since), [format!("import {STATE}")], "{file}: {}", ended.log);
-        assert_settled(&sandbox, &step).await;
+        for moment in [Moment::Before, Moment::After] {
+            let sandbox = deployed().await;
+            let (since, state) = (sandbox.requests().len(), below(&sandbox)[STATE].clone());
+            // The first attempt has no answer, and all later ones are refused while the outage lasts.
+            let error = Canned::error(500, "INTERNAL_ERROR", "The service is at fault.");
+            let (first, later) = (Trouble::Drop(moment), Trouble::Answer(Moment::Before, error));
+            sandbox.fault(Fault::nth(On::post(IMPORT), BEFORE + 1, first));
+            sandbox.fault(Fault { on: On::post(IMPORT), skip: BEFORE + 1, times: None, trouble: later });
+            let other = sandbox.clone();
+            let outage = tokio::spawn(async move {
+                tokio::time::sleep(OUTAGE).await;
+                other.clear_faults();
+            });
+            let step = fresh(&sandbox).file(file, content);
+            let ended = step.inside_with(&sandbox, 8).await;
+            outage.await.unwrap();
+            let arrived = sandbox.requests()[since..].iter().any(|request| {
+                let path = request.part("path").unwrap_or_default();
+                request.status == Some(200) && path.starts_with(TARGET) && !path.contains(".databricks-deploy")
+            });
+            assert!(!arrived, "{file}: patience ended before the outage did");
+            if moment == Moment::Before {
+                assert_eq!(ended.exit, Exit::Deploy, "{file}: {}", ended.log);
+                assert_eq!(below(&sandbox)[STATE], state, "{file}");
+                assert_eq!(step.inside_with(&sandbox, 9).await.exit, Exit::Done, "{file}");
+            } else {
+                assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
+                // When it was written nobody knows, so that the next deploy looks once more for somebody's edit.
+                let since = sandbox.requests().len();
+                let ended = step.inside_with(&sandbox, 9).await;
+                assert_eq!(ended.exit, Exit::Done, "{file}: {}", ended.log);
+                assert_eq!(changes(&sandbox, since), [format!("import {STATE}")], "{file}: {}", ended.log);
+            }
+            assert_settled(&sandbox, &step).await;
+        }
     }
 }
 
@@ -457,8 +481,10 @@ async fn backups_come_first_and_deletions_last() {
     assert!(copies.1 < replacing.0, "{asked:#?}");
     assert!(replacing.1 < uploads.0, "{asked:#?}");
     assert!(uploads.1 < verifying && verifying < pruning.0, "{asked:#?}");
-    assert_eq!(asked.last(), Some(&format!("import {STATE}")));
-    assert_eq!(pruning.1, asked.len() - 2, "{asked:#?}");
+    let end =
+        [format!("import {STATE}"), format!("delete {JOURNAL}"), "delete .databricks-deploy/lock-2.json".to_owned()];
+    assert_eq!(asked[asked.len() - 3..], end, "{asked:#?}");
+    assert_eq!(pruning.1, asked.len() - 4, "{asked:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -475,7 +501,7 @@ async fn a_failing_upload_prunes_nothing_and_the_next_run_finishes() {
         let sandbox = edited().await;
         let before = below(&sandbox);
         let trouble = Trouble::Answer(Moment::Before, refused.clone());
-        sandbox.fault(Fault::nth(On::post(IMPORT), failing, trouble));
+        sandbox.fault(Fault::nth(On::post(IMPORT), BEFORE + failing, trouble));
         let ended = changed(&sandbox).inside_with(&sandbox, 8).await;
         assert_eq!(ended.exit, Exit::Deploy, "{failing}: {}", ended.log);
         let after = below(&sandbox);
@@ -522,11 +548,14 @@ async fn a_state_that_could_not_be_written_costs_a_comparison_and_no_copy() {
 
     let sandbox = edited().await;
     let refused = Canned::error(403, "PERMISSION_DENIED", "Not this one.");
-    sandbox.fault(Fault::nth(On::post(IMPORT), imports, Trouble::Answer(Moment::Before, refused)));
+    sandbox.fault(Fault::nth(On::post(IMPORT), BEFORE + imports, Trouble::Answer(Moment::Before, refused)));
     let ended = changed(&sandbox).inside_with(&sandbox, 8).await;
     assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
     assert_eq!(ended.outcome.problems[0].place, Some(format!("{TARGET}/{STATE}")));
-    assert_eq!(twin(&sandbox), twin(&undisturbed), "all but the state is done");
+    let mut now = twin(&sandbox);
+    now.retain(|(path, ..)| path != JOURNAL);
+    assert_eq!(now, twin(&undisturbed), "all but the state is done");
+    assert!(below(&sandbox).contains_key(JOURNAL), "and whose it is, is noted");
 
     let since = sandbox.requests().len();
     let step = changed(&sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
@@ -621,10 +650,10 @@ async fn a_listing_that_does_not_show_what_was_sent_names_the_first_of_many() {
     for number in 0..15 {
         step = step.notebook(&format!("notebooks/n{number:02}.py"));
     }
-    // The listing before and the one after the uploads.
+    // Our records, the target, our records under the lock; the fourth listing is the one after the uploads.
     let nothing = Canned { status: 200, headers: Vec::new(), body: "{}".into() };
     sandbox.put_folder(TARGET);
-    sandbox.fault(Fault::times(On::get(LIST), 2, Trouble::Answer(Moment::Before, nothing)));
+    sandbox.fault(Fault::nth(On::get(LIST), 4, Trouble::Answer(Moment::Before, nothing)));
     let ended = step.inside(&sandbox).await;
     assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
     assert_golden("redeploy/not_verified_many", &ended.log);

@@ -34,7 +34,7 @@ impl Workspace {
         Workspace { client: self.client.until(deadline) }
     }
 
-    /// The same workspace, which is sent nothing while `fence` is closed.
+    /// The same workspace, which is sent no change while `fence` is closed.
     #[must_use]
     pub fn within(&self, fence: Fence) -> Workspace {
         Workspace { client: self.client.within(fence) }

@@ -89,12 +89,12 @@ impl Copies {
 
 /// Whether carrying out the plan changes anything in the workspace, our records included.
 pub fn has_work(plan: &Plan, observed: &Observed) -> bool {
-    !plan.changes_nothing()
-        || match plan.end {
-            End::WriteState => plan.records_change || observed.state.is_none() || observed.records.journal,
-            // Without a trace of us an empty folder is somebody's.
-            End::RemoveRecords { .. } => observed.records.folder,
-        }
+    let records = match plan.end {
+        End::WriteState => plan.records_change || observed.state.is_none() || observed.records.journal,
+        // Without a trace of us an empty folder is somebody's.
+        End::RemoveRecords { .. } => observed.records.folder,
+    };
+    records || !plan.touches_nothing()
 }
 
 /// Carries the plan out, under the lock: a phase begins when the one before it has succeeded. What is deleted for good goes last.

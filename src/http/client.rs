@@ -168,8 +168,8 @@ impl Client {
         Client { longest_answer: longest_answer.min(LONGEST_ANSWER), ..self.clone() }
     }
 
-    /// The same client, which sends nothing while `fence` is closed, and waits for it with a call's patience:
-    /// [`Cause::Fenced`].
+    /// The same client, which sends nothing that changes something while `fence` is closed, and waits for it with a
+    /// call's patience: [`Cause::Fenced`].
     #[must_use]
     pub fn within(&self, fence: Fence) -> Client {
         Client { fence: Some(fence), ..self.clone() }
@@ -206,11 +206,13 @@ impl Client {
         let host = &self.shared.host;
         let lane = self.shared.limits.lane(call.class);
         let memory = body::memory(&call.body);
+        // Looking is always allowed (RFC 9110, 9.2.1).
+        let fence = self.fence.as_ref().filter(|_| !call.method.is_safe());
         let mut course = Course::new(call, host.options.patience);
         loop {
             let patience = course.patience.saturating_sub(course.borne());
             let time = self.deadline.saturating_duration_since(Instant::now());
-            if let Some(fence) = &self.fence {
+            if let Some(fence) = fence {
                 // Before it stands in the lane: whoever sees to the fence may need a place there.
                 let until = self.deadline.min(Instant::now() + patience);
                 match timeout_at(until, fence.open()).await {
@@ -236,7 +238,7 @@ impl Client {
                 Ok(Ok(credentials)) => credentials,
             };
 
-            if self.fence.as_ref().is_some_and(|fence| !fence.is_open()) {
+            if fence.is_some_and(|fence| !fence.is_open()) {
                 continue;
             }
             let (cause, had_effect) = match self.attempt(call, credentials.clone(), &mut course).await {

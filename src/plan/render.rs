@@ -97,6 +97,11 @@ impl Plan {
 
     /// Whether nothing in the workspace would be changed but, perhaps, the records.
     pub fn changes_nothing(&self) -> bool {
+        self.touches_nothing() && self.end == End::WriteState
+    }
+
+    /// Whether nothing in the target is touched, our own records aside.
+    pub fn touches_nothing(&self) -> bool {
         self.backups.is_empty()
             && self.replaced.is_empty()
             && self.replaced_folders.is_empty()
@@ -104,7 +109,6 @@ impl Plan {
             && self.uploads.is_empty()
             && self.deletions.is_empty()
             && self.emptied.is_empty()
-            && self.end == End::WriteState
     }
 
     /// Whether there is nothing that a reader of the log would want to know of: the same, and nobody's work is concerned.

@@ -30,7 +30,7 @@ pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&Loc
 
     let seen = stage.look().await?;
     if settings.action == Action::Plan {
-        stage.announce(&seen)?;
+        stage.announce(&seen);
         return tell(step, &seen.plan, &seen.file);
     }
     // No work, no lock. But whoever holds it may be about to change what looks as it should be.
@@ -131,6 +131,9 @@ impl Stage<'_> {
 
     /// Why nothing of it may be done.
     fn obstacle(&self, seen: &Seen) -> Result<(), Stop> {
+        if let Some(damaged) = seen.observed.damaged.as_ref().filter(|_| self.intent == Intent::Destroy) {
+            return Err(nothing_proved(damaged));
+        }
         if let Some(approved) = self.approved {
             approved.still_holds(&seen.file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
         }
@@ -138,23 +141,22 @@ impl Stage<'_> {
     }
 
     /// Says what is odd, and that there is a plan.
-    fn announce(&self, seen: &Seen) -> Result<(), Stop> {
+    fn announce(&self, seen: &Seen) {
         let Observed { damaged, damaged_journal, .. } = &seen.observed;
-        if let Some(damaged) = damaged {
-            believe_nothing(self.step, self.intent, damaged)?;
-        }
-        if let Some(damaged) = damaged_journal {
-            self.step.events.emit(Event::Warned(damaged.clone()));
+        for odd in damaged.iter().chain(damaged_journal) {
+            self.step.events.emit(Event::Warned(odd.clone()));
         }
         self.step.events.emit(Event::PlanMade(seen.plan.counts()));
-        Ok(())
     }
 
     /// Carries the plan out, under a lock where it changes anything.
     async fn finish(&self, seen: &Seen, held: Option<&Held>) -> Result<(), Stop> {
         let Stage { step, target, intent, .. } = *self;
         let Seen { observed, plan, .. } = seen;
-        self.announce(seen)?;
+        if let Some(damaged) = observed.damaged.as_ref().filter(|_| intent == Intent::Destroy) {
+            return Err(nothing_proved(damaged));
+        }
+        self.announce(seen);
         if let Err(stop) = self.obstacle(seen) {
             if plan.may_run().is_err() {
                 step.events.emit(Event::DriftStops(drifted(plan)));
@@ -190,15 +192,11 @@ impl Stage<'_> {
 }
 
 /// A deploy goes on where the state cannot be believed, and compares; what to remove nobody knows then.
-fn believe_nothing(step: &Step<'_>, intent: Intent, damaged: &Problem) -> Result<(), Stop> {
+fn nothing_proved(damaged: &Problem) -> Stop {
     let mut problem = damaged.clone();
-    if intent == Intent::Deploy {
-        step.events.emit(Event::Warned(problem));
-        return Ok(());
-    }
     problem.message.push_str(", so that nothing can be proved to be ours: nothing was deleted");
     let hint = "deploy once more, which writes a new state, and destroy then; or delete the folder by hand";
-    Err(Stop::because(Exit::Conflict, problem.hint(hint)))
+    Stop::because(Exit::Conflict, problem.hint(hint))
 }
 
 /// What was found, and not copied.

@@ -1,6 +1,7 @@
 //! `journal.json`: what a deploy is about to write, written before its first change. What matches it is ours although no
 //! state says so: a deploy that did not end leaves neither drift nor orphans, whatever commit comes next.
 
+use super::read::Head;
 use super::{DeployedBy, Intended, Owner, RelativePath, json};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,7 +36,14 @@ pub enum FoundJournal {
     Ours(Box<Journal>),
     /// Another owner's, whose first deploy did not end: nothing may be touched (exit 7).
     Foreign(Box<(Owner, DeployedBy)>),
-    /// Damaged, or of another form: why, as the end of a sentence that starts with the file. It counts as none, so that
+    /// Written by a newer version of the pipe, in a form that this one does not know: nothing may be touched (exit 7).
+    Newer {
+        /// The version of the form.
+        schema: u64,
+        /// The version of the pipe that wrote it, if it says so.
+        by: Option<String>,
+    },
+    /// Damaged, or changed by hand: why, as the end of a sentence that starts with the file. It counts as none, so that
     /// what a deploy that did not end has written looks like an edit, and is copied first.
     Unreadable(String),
 }
@@ -50,7 +58,6 @@ struct Written<'a> {
 
 #[derive(Deserialize)]
 struct Whole {
-    schema: u64,
     owner: Owner,
     #[serde(default)]
     deployed_by: DeployedBy,
@@ -79,13 +86,17 @@ impl Journal {
 
     /// Judges the bytes that stand in the place of the journal; `me` is who deploys now.
     pub fn read(bytes: &[u8], me: &Owner) -> FoundJournal {
+        let head: Head = match serde_json::from_slice(bytes) {
+            Ok(head) => head,
+            Err(error) => return FoundJournal::Unreadable(json::what_is_wrong(&error)),
+        };
+        if head.schema > u64::from(SCHEMA) {
+            return FoundJournal::Newer { schema: head.schema, by: head.version() };
+        }
         let whole: Whole = match serde_json::from_slice(bytes) {
             Ok(whole) => whole,
             Err(error) => return FoundJournal::Unreadable(json::what_is_wrong(&error)),
         };
-        if whole.schema != u64::from(SCHEMA) {
-            return FoundJournal::Unreadable(format!("has schema {}, and this version knows {SCHEMA}", whole.schema));
-        }
         let owner = whole.owner.normalised();
         if owner != *me {
             return FoundJournal::Foreign(Box::new((owner, whole.deployed_by)));
@@ -148,7 +159,6 @@ mod tests {
         assert!(matches!(Journal::read(text.as_bytes(), &other), FoundJournal::Foreign(whose) if whose.0 == me()));
         for wrong in [
             text[..text.len() / 2].to_owned(),
-            text.replace("\"schema\":1", "\"schema\":2"),
             text.replace("\"a\":", "\"../a\":"),
             text.replace("\"a\":", "\"/a\":"),
             text.replace("\"sql\"", "\"cobol\""),

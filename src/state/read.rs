@@ -28,10 +28,17 @@ pub enum Found {
 
 /// What every version of the form has.
 #[derive(Deserialize)]
-struct Head {
-    schema: u64,
+pub(super) struct Head {
+    pub(super) schema: u64,
     #[serde(default)]
     deployed_by: Option<Value>,
+}
+
+impl Head {
+    /// The version of the pipe that wrote it, if it says so.
+    pub(super) fn version(self) -> Option<String> {
+        deployed_by(self.deployed_by).version
+    }
 }
 
 /// Whose it is: looked at before anything that may be wrong with the rest.
@@ -78,7 +85,7 @@ impl State {
         match head.schema {
             0 => return Found::Unreadable("has a schema that never was".into()),
             schema if schema > u64::from(SCHEMA) => {
-                return Found::Newer { schema, by: deployed_by(head.deployed_by).version };
+                return Found::Newer { schema, by: head.version() };
             }
             _ => {}
         }

@@ -180,6 +180,9 @@ impl Target<'_> {
             FoundJournal::Foreign(whose) => {
                 Found::Foreign(whose).accept(file.as_str(), self.owner).map(|_| (None, None))
             }
+            FoundJournal::Newer { schema, by } => {
+                Found::Newer { schema, by }.accept(file.as_str(), self.owner).map(|_| (None, None))
+            }
             FoundJournal::Unreadable(why) => {
                 self.is_a_file(&file).await?;
                 let message = format!("the journal of a deploy that did not end {why}; it counts as lost");

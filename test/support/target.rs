@@ -58,11 +58,19 @@ pub(crate) fn asked_sorted(sandbox: &Sandbox, since: usize) -> Vec<String> {
     asked
 }
 
-/// The requests since the first `since` that change something.
+/// The requests since the first `since` that change something, but for those that only keep a deploy safe: lock and
+/// journal, which come with every change.
 pub(crate) fn changes(sandbox: &Sandbox, since: usize) -> Vec<String> {
     let requests = sandbox.requests();
-    requests.iter().skip(since).filter(|request| request.method == "POST").map(line).collect()
+    let all = requests.iter().skip(since).filter(|request| request.method == "POST").map(line);
+    all.filter(|line| {
+        !line.contains(" .databricks-deploy/lock-") && !line.ends_with(" .databricks-deploy/journal.json")
+    })
+    .collect()
 }
+
+/// How many imports come before those of a deploy that sends something: the lock's and the journal's.
+pub(crate) const BEFORE: u64 = 2;
 
 fn line(request: &Recorded) -> String {
     let what = request.path.rsplit('/').next().unwrap_or_default();

@@ -54,6 +54,7 @@ impl Claim<'_> {
             let (blocked, pause) = match dead {
                 Some((holder, None)) => {
                     wait.tell(self, holder);
+                    wait.raced = false;
                     (Some(holder), LOOK)
                 }
                 _ => {
@@ -64,7 +65,9 @@ impl Claim<'_> {
                         let unchanged = !wait.waited && self.is_unchanged(observed, &there).await?;
                         return Ok(Taken { held, unchanged });
                     }
-                    (None, Duration::ZERO)
+                    // Whoever was quicker is seen at once, or has ended already. That the name is taken, and nobody to
+                    // be seen, again and again, is no race.
+                    (None, if std::mem::replace(&mut wait.raced, true) { LOOK } else { Duration::ZERO })
                 }
             };
             wait.waited = true;
@@ -194,6 +197,8 @@ const FREE_HINT: &str = "run the step again when that build has ended, or raise 
 #[derive(Default)]
 struct Wait {
     waited: bool,
+    /// Whether another one was quicker when we last tried.
+    raced: bool,
     began: Option<Instant>,
     /// Of whom the log spoke last, and when.
     told: Option<(u64, Instant)>,

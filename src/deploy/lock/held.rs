@@ -26,6 +26,9 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// How long the pause is before another attempt to renew it.
 const RENEW_AGAIN: Duration = Duration::from_secs(3);
 
+/// How long a release waits for a renewal that is under way.
+const LANDING: Duration = Duration::from_secs(2);
+
 /// A lock that is ours.
 pub struct Held {
     shared: Arc<Shared>,
@@ -108,7 +111,7 @@ impl Held {
         let certain = renewal.is_some() && self.shared.fence.is_open();
         if let Some(mut renewal) = renewal {
             // A renewal that is under way would make the lock anew that is being deleted.
-            if timeout(budget / 2, &mut renewal).await.is_err() {
+            if timeout(LANDING.min(budget / 2), &mut renewal).await.is_err() {
                 renewal.abort();
             }
         }

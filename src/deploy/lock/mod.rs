@@ -14,8 +14,9 @@ pub use keeper::Keeper;
 
 use std::time::Duration;
 
-/// How long a release may take where there is no hurry.
-pub const RELEASE: Duration = Duration::from_secs(20);
+/// How long a release may take where there is no hurry: as long as the lock would be in others' way, so that one answer
+/// that does not come leaves no lock behind.
+pub const RELEASE: Duration = Duration::from_secs(110);
 
 /// How long it may take where the process is told to stop.
 pub const QUICK_RELEASE: Duration = Duration::from_secs(1);

@@ -67,9 +67,9 @@ impl Sandbox {
         let date = {
             let mut state = self.state();
             state.requests[number].status = Some(reply.status);
-            state.clock.http_date()
+            state.host.tells_date.then(|| state.clock.http_date())
         };
-        Ok(respond(reply, strike.trouble, &date, &request_id))
+        Ok(respond(reply, strike.trouble, date.as_deref(), &request_id))
     }
 
     /// Records the head, and counts the request with the faults: both at its arrival, so that "the k-th request" means
@@ -149,7 +149,7 @@ async fn pause(time: Duration) {
 }
 
 /// Puts the answer on the wire, with the misbehaviour that a fault orders.
-fn respond(reply: Reply, trouble: Option<Trouble>, date: &str, request_id: &str) -> Response<Body> {
+fn respond(reply: Reply, trouble: Option<Trouble>, date: Option<&str>, request_id: &str) -> Response<Body> {
     let Reply { status, headers, body } = reply;
     let length = body.len();
     let body = match trouble {
@@ -161,8 +161,8 @@ fn respond(reply: Reply, trouble: Option<Trouble>, date: &str, request_id: &str)
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    for (name, value) in [("date", date), ("x-request-id", request_id)] {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    for (name, value) in [("date", date), ("x-request-id", Some(request_id))] {
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
             fields.insert(name, value);
         }
     }

@@ -25,6 +25,7 @@ pub(crate) struct HostSettings {
     pub(crate) has_authorization_server: bool,
     pub(crate) cloud: String,
     pub(crate) azure_resource_id: Option<String>,
+    pub(crate) tells_date: bool,
     placeholder: bool,
     changes: Map<String, Value>,
 }
@@ -37,6 +38,7 @@ impl Default for HostSettings {
             has_authorization_server: true,
             cloud: "AWS".to_owned(),
             azure_resource_id: None,
+            tells_date: true,
             placeholder: false,
             changes: Map::new(),
         }
@@ -98,6 +100,11 @@ impl HostSettings {
 }
 
 impl Sandbox {
+    /// Whether answers have a `Date` from now on; a server without a clock has none (RFC 9110, 6.6.1).
+    pub fn tell_date(&self, tells: bool) {
+        self.state().host.tells_date = tells;
+    }
+
     /// The id of the account that the workspace belongs to.
     #[must_use]
     pub fn account_id(&self) -> String {

@@ -155,3 +155,12 @@ async fn a_workspace_takes_its_own_id_and_no_other() {
         assert_eq!(refused.error(), (400, "INVALID_PARAMETER_VALUE", "Workspace 77 is not served by this host"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_host_without_a_clock_tells_no_date() {
+    let client = Client::new();
+    for told in [true, false, true] {
+        client.sandbox.tell_date(told);
+        assert_eq!(open(&client, CONFIG).await.headers.contains_key("date"), told);
+    }
+}
