@@ -4,6 +4,7 @@ use super::error::{Error, classify, parse_json};
 use super::{Workspace, get};
 use crate::http::Class;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// The principal that the workspace sees in us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +30,7 @@ struct WireMe {
     #[serde(default)]
     id: Option<String>,
     #[serde(default)]
-    groups: Vec<WireGroup>,
-}
-
-#[derive(Deserialize)]
-struct WireGroup {
-    #[serde(default)]
-    display: Option<String>,
+    groups: Vec<Map<String, Value>>,
 }
 
 impl Workspace {
@@ -49,7 +44,7 @@ impl Workspace {
             user_name: me.user_name,
             display_name: me.display_name.filter(|name| !name.trim().is_empty()),
             id: me.id,
-            groups: me.groups.into_iter().filter_map(|group| group.display).collect(),
+            groups: me.groups.iter().filter_map(|group| Some(group.get("display")?.as_str()?.to_owned())).collect(),
             workspace_id: workspace_id.map(str::to_owned),
         })
     }

@@ -78,24 +78,8 @@ struct WireSettings {
     name: Option<String>,
     tasks: Vec<Map<String, Value>>,
     parameters: Vec<WireParameter>,
-    job_clusters: Vec<WireJobCluster>,
-    run_as: Option<WireRunAs>,
-}
-
-#[derive(Deserialize)]
-struct WireJobCluster {
-    job_cluster_key: String,
-}
-
-/// One of the three is there.
-#[derive(Deserialize)]
-struct WireRunAs {
-    #[serde(default)]
-    user_name: Option<String>,
-    #[serde(default)]
-    service_principal_name: Option<String>,
-    #[serde(default)]
-    group_name: Option<String>,
+    job_clusters: Vec<Map<String, Value>>,
+    run_as: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +119,8 @@ impl Workspace {
             };
             job.run_as = job.run_as.or(run_as(&wire));
             job.name = wire.settings.name.unwrap_or(job.name);
-            job.job_clusters.extend(wire.settings.job_clusters.into_iter().map(|cluster| cluster.job_cluster_key));
+            let keys = wire.settings.job_clusters.iter().filter_map(|cluster| text(cluster, "job_cluster_key"));
+            job.job_clusters.extend(keys);
             job.tasks.extend(wire.settings.tasks.iter().map(task));
             job.parameters.extend(wire.settings.parameters.into_iter().map(|parameter| parameter.name));
             page = wire.next_page_token.filter(|token| !token.is_empty());
@@ -177,7 +162,6 @@ fn kind(task: &Map<String, Value>) -> Option<&String> {
 /// What the settings name, and what takes the place of nothing: code that names no compute runs serverless. Of the other
 /// kinds of tasks only those that say so do.
 fn compute(task: &Map<String, Value>) -> Vec<Compute> {
-    let text = |fields: &Map<String, Value>, name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     let Some(kind) = kind(task) else { return Vec::new() };
     let Some(Value::Object(own)) = task.get(kind) else { return Vec::new() };
     if let Some(Value::Object(each)) = own.get("task").filter(|_| kind == "for_each_task") {
@@ -194,17 +178,20 @@ fn compute(task: &Map<String, Value>) -> Vec<Compute> {
     found
 }
 
-/// The settings say it in three fields; where they do not, the name that the service works out.
+/// The settings say it in one of three fields; where they do not, there is the name that the service works out.
 fn run_as(wire: &WireJob) -> Option<Principal> {
-    if let Some(named) = &wire.settings.run_as {
-        let user = named.user_name.clone().map(Principal::User);
-        let service = || named.service_principal_name.clone().map(Principal::ServicePrincipal);
-        if let Some(found) = user.or_else(service).or_else(|| named.group_name.clone().map(Principal::Group)) {
-            return Some(found);
-        }
-    }
-    let name = wire.run_as_user_name.clone().filter(|name| !name.is_empty())?;
-    Some(if name.contains('@') { Principal::User(name) } else { Principal::ServicePrincipal(name) })
+    let named = |field: &str| text(wire.settings.run_as.as_ref()?, field);
+    let user = named("user_name").map(Principal::User);
+    let service = || named("service_principal_name").map(Principal::ServicePrincipal);
+    let group = || named("group_name").map(Principal::Group);
+    user.or_else(service).or_else(group).or_else(|| {
+        let name = wire.run_as_user_name.clone().filter(|name| !name.is_empty())?;
+        Some(if name.contains('@') { Principal::User(name) } else { Principal::ServicePrincipal(name) })
+    })
+}
+
+fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    fields.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
 #[cfg(test)]

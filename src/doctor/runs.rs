@@ -15,7 +15,6 @@ use crate::problem::{Code, Problem};
 use crate::runs::{Resolved, may_not_run, resolve_each};
 use crate::settings::Settings;
 use crate::source::LocalTree;
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 const GROUP: Group = Group::Runs;
@@ -38,8 +37,7 @@ pub(super) async fn examine(
     let heard = Heard::default();
     let found = resolve_each(&guest.workspace, settings, path, tree, &heard).await;
     heard.0.into_inner().unwrap_or_default().into_iter().for_each(|warning| chart.odd(GROUP, warning));
-    let mut needs: BTreeMap<Compute, Vec<String>> = BTreeMap::new();
-    let mut run_as: Vec<(Principal, String)> = Vec::new();
+    let (mut needs, mut run_as) = (Users::new(), Users::new());
     for (entry, resolved) in found {
         let resolved = match resolved {
             Ok(resolved) => resolved,
@@ -57,7 +55,9 @@ pub(super) async fn examine(
                 chart.good(GROUP, format!("`{entry}` is the {}, and this identity may see it", resolved.name()));
                 may_run(guest, &job, &resolved, chart).await;
                 own_compute(&job, &mut needs, chart);
-                run_as.extend(job.run_as.map(|principal| (principal, resolved.name())));
+                if let Some(principal) = job.run_as {
+                    used(&mut run_as, principal, resolved.name());
+                }
             }
             // It was there a moment ago.
             Ok(None) => chart.unknown(GROUP, format!("`{entry}`: it was deleted in this very moment")),
@@ -67,6 +67,17 @@ pub(super) async fn examine(
     readers(guest, root, run_as, chart).await;
     for (compute, users) in needs {
         on(guest, &compute, &users.join(", "), chart).await;
+    }
+}
+
+/// Something, and the names of all that use it.
+type Users<T> = Vec<(T, Vec<String>)>;
+
+fn used<T: PartialEq>(all: &mut Users<T>, what: T, by: String) {
+    match all.iter_mut().find(|(known, _)| *known == what) {
+        Some((_, users)) if users.contains(&by) => {}
+        Some((_, users)) => users.push(by),
+        None => all.push((what, vec![by])),
     }
 }
 
@@ -82,16 +93,10 @@ impl Emit for Heard {
     }
 }
 
-fn notebook(
-    settings: &Settings,
-    entry: &str,
-    resolved: &Resolved,
-    needs: &mut BTreeMap<Compute, Vec<String>>,
-    chart: &mut Chart<'_>,
-) {
+fn notebook(settings: &Settings, entry: &str, resolved: &Resolved, needs: &mut Users<Compute>, chart: &mut Chart<'_>) {
     chart.good(GROUP, format!("`{entry}` is the {}", resolved.name()));
     let compute = settings.run_cluster_id.clone().map_or(Compute::Serverless, Compute::Cluster);
-    needs.entry(compute).or_default().push(resolved.name());
+    used(needs, compute, resolved.name());
 }
 
 async fn may_run(guest: &Guest, job: &Job, resolved: &Resolved, chart: &mut Chart<'_>) {
@@ -122,7 +127,7 @@ async fn may_run(guest: &Guest, job: &Job, resolved: &Resolved, chart: &mut Char
 }
 
 /// What the tasks name of the job itself is judged at once; the rest is looked for once, whoever needs it.
-fn own_compute(job: &Job, needs: &mut BTreeMap<Compute, Vec<String>>, chart: &mut Chart<'_>) {
+fn own_compute(job: &Job, needs: &mut Users<Compute>, chart: &mut Chart<'_>) {
     for task in &job.tasks {
         for compute in &task.compute {
             match compute {
@@ -133,31 +138,21 @@ fn own_compute(job: &Job, needs: &mut BTreeMap<Compute, Vec<String>>, chart: &mu
                     chart
                         .bad(GROUP, Problem::new(Code::NotFound, message).at(format!("job {} ({})", job.name, job.id)));
                 }
-                shared => {
-                    let users = needs.entry(shared.clone()).or_default();
-                    let name = format!("job {} ({})", job.name, job.id);
-                    if !users.contains(&name) {
-                        users.push(name);
-                    }
-                }
+                shared => used(needs, shared.clone(), format!("job {} ({})", job.name, job.id)),
             }
         }
     }
 }
 
 /// Whether those as whom the jobs run may read what is deployed.
-async fn readers(guest: &Guest, root: Option<&Root>, run_as: Vec<(Principal, String)>, chart: &mut Chart<'_>) {
-    let mut told: BTreeMap<Principal, Vec<String>> = BTreeMap::new();
-    for (principal, job) in run_as {
-        told.entry(principal).or_default().push(job);
-    }
+async fn readers(guest: &Guest, root: Option<&Root>, run_as: Users<Principal>, chart: &mut Chart<'_>) {
     // A folder that is not there yet will have the rights of the one that it is made in.
     let Some((path, object_id)) = root.and_then(|root| root.nearest.as_ref()) else { return };
-    if told.is_empty() {
+    if run_as.is_empty() {
         return;
     }
     let held = guest.workspace.folder_permissions(*object_id).await;
-    for (principal, jobs) in told {
+    for (principal, jobs) in run_as {
         let jobs = jobs.join(", ");
         let held = match &held {
             Ok(held) => held,
