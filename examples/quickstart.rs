@@ -1,7 +1,8 @@
 //! A user's first minute: `cargo run --example quickstart` runs the pipe on an example repository, against a fake
 //! workspace in this process, and shows what a Bitbucket log would show. `-- failing` shows a notebook that fails, and
-//! `-- keyless` a log-in without any stored secret, refused at first and then let in, and `-- planned` a plan that is
-//! looked at before it is carried out, after somebody edited a notebook in the workspace.
+//! `-- keyless` a log-in without any stored secret, refused at first and then let in, `-- planned` a plan that is
+//! looked at before it is carried out, after somebody edited a notebook in the workspace, and `-- doctor` what `ACTION:
+//! doctor` says of a step that nobody trusts, and of the same step later.
 #![allow(clippy::print_stdout)] // it is there to be read
 
 use databricks_deploy::exit::Exit;
@@ -23,12 +24,15 @@ fn main() -> ExitCode {
         Some("failing") => Scene::Failing,
         Some("keyless") => Scene::Keyless,
         Some("planned") => Scene::Planned,
+        Some("doctor") => Scene::Doctor,
         Some(other) => {
-            println!("`{other}` is not a scene of the quickstart; there are: failing, keyless, planned");
+            println!("`{other}` is not a scene of the quickstart; there are: failing, keyless, planned, doctor");
             return ExitCode::FAILURE;
         }
     };
-    let sandbox = Sandbox::new();
+    // The doctor compares the clocks.
+    #[allow(clippy::disallowed_methods)] // as whoever tries things by hand expects it
+    let sandbox = Sandbox::starting_at(std::time::SystemTime::now());
     job(&sandbox, scene == Scene::Failing);
     let running = match Running::start(sandbox.clone()) {
         Ok(running) => running,
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         }
         Scene::Keyless => keyless(&running),
         Scene::Planned => planned(&running),
+        Scene::Doctor => doctor(&running),
     };
     // The scene was meant to end like this.
     let expected = if scene == Scene::Failing { Exit::RunFailed } else { Exit::Done };
@@ -60,6 +65,7 @@ enum Scene {
     Failing,
     Keyless,
     Planned,
+    Doctor,
 }
 
 /// A deploy; somebody edits a notebook; a plan, whose file the next step gets as an artifact; and the deploy that is held
@@ -80,6 +86,33 @@ fn planned(running: &Running) -> Exit {
     }
     println!("\nThe next step has the plan's file as an artifact, and `PLAN: databricks-deploy/plan.json`:\n");
     later_step(running, &[&variables[..], &[("PLAN", "databricks-deploy/plan.json")]].concat())
+}
+
+/// The doctor examines a step whose identity nobody trusts yet; then an account admin creates the policy that it shows,
+/// and it examines the step again.
+fn doctor(running: &Running) -> Exit {
+    let sandbox = running.sandbox();
+    let id = "5f5e8b6a-0000-4000-8000-00000000a001";
+    let mut principal = Principal::service(id, "deployer");
+    principal.other_jobs = JobRight::ManageRun;
+    sandbox.add_principal(principal);
+    let token = sandbox.bitbucket().step(&StepClaims::production());
+    let variables = [
+        ("DATABRICKS_CLIENT_ID", id),
+        ("BITBUCKET_STEP_OIDC_TOKEN", token.as_str()),
+        ("ACTION", "doctor"),
+        ("PARAMS", ""),
+        ("SHOW_OUTPUT", ""),
+    ];
+    if step(running, &variables) != Exit::Identity {
+        return Exit::Bug;
+    }
+    println!("\nAn account admin creates the recommended policy. The same step, examined again:\n");
+    let policy = sandbox.bitbucket().policy("deploymentEnvironmentUuid", Bitbucket::PRODUCTION);
+    if sandbox.add_federation_policy(id, policy).is_err() {
+        return Exit::Bug;
+    }
+    later_step(running, &variables)
 }
 
 /// A step whose identity nobody trusts yet; then an account admin creates the policy that the log proposes, and the next
@@ -192,7 +225,9 @@ fn pipe(host: &str, login: &[(&str, &str)]) -> Exit {
     .chain(login.iter().copied())
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let environment = Environment::new(variables, &clone);
-    let ports = Ports { output: Box::new(std::io::stdout()), redactor: Redactor::new(), wire: None, nonce: 1 };
+    #[allow(clippy::disallowed_methods)] // as `main.rs` does
+    let clock = std::time::SystemTime::now();
+    let ports = Ports { output: Box::new(std::io::stdout()), redactor: Redactor::new(), wire: None, clock, nonce: 1 };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(edge(environment, ports, std::future::pending())),
         Err(_) => Exit::Bug,

@@ -69,6 +69,9 @@ async fn main() -> anyhow::Result<()> {
     }));
     sandbox.script(Match::Job(endless), Script::forever());
 
+    let (cluster, warehouse) = ("0123-456789-abcdefgh", "abcdef0123456789");
+    sandbox.add_cluster(cluster, "shared");
+    sandbox.add_warehouse(warehouse, "reports");
     let [service, stranger] = ["5f5e8b6a-0000-4000-8000-00000000a001", "5f5e8b6a-0000-4000-8000-00000000a002"];
     let bitbucket = sandbox.bitbucket();
     for (id, name, member) in [(service, "deployer", true), (stranger, "stranger", false)] {
@@ -96,6 +99,9 @@ async fn main() -> anyhow::Result<()> {
     println!("  nightly-etl     {nightly}  (runs the notebooks ingest and report in /Workspace/Shared/etl)");
     println!("  always-failing  {failing}  (its task fails)");
     println!("  never-ending    {endless}  (runs until it is cancelled)\n");
+    println!("compute:");
+    println!("  {cluster}  the cluster shared");
+    println!("  {warehouse}      the SQL warehouse reports\n");
     println!("tokens:");
     println!("  {}  ci@example.com, workspace admin", sandbox.token());
     println!("  {viewer}  viewer@example.com, may write to its home and /Shared, and to no job");

@@ -1,4 +1,4 @@
-//! Who may do what with a folder of the workspace.
+//! Who may do what with a folder or a job of the workspace.
 
 use std::fmt;
 
@@ -77,6 +77,34 @@ impl Level {
             Level::Run => "CAN_RUN",
             Level::Edit => "CAN_EDIT",
             Level::Manage => "CAN_MANAGE",
+        }
+    }
+}
+
+/// What one may do with a job; a later one holds the earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JobLevel {
+    /// See it and its runs.
+    View,
+    /// And run it, and cancel its runs.
+    ManageRun,
+    /// And change it.
+    Manage,
+    /// And be the one that it belongs to.
+    Owner,
+}
+
+impl JobLevel {
+    /// All of them, the lowest first.
+    pub const ALL: [JobLevel; 4] = [JobLevel::View, JobLevel::ManageRun, JobLevel::Manage, JobLevel::Owner];
+
+    /// The service's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobLevel::View => "CAN_VIEW",
+            JobLevel::ManageRun => "CAN_MANAGE_RUN",
+            JobLevel::Manage => "CAN_MANAGE",
+            JobLevel::Owner => "IS_OWNER",
         }
     }
 }

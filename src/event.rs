@@ -2,6 +2,7 @@
 //!
 //! Texts in events are whole: a sink redacts them first and shortens them then, so that no half of a secret is left.
 
+use crate::finding::{Finding, Group};
 use crate::plan::{self, Change, Intent, Plan};
 use crate::problem::{Code, Problem};
 use std::time::Duration;
@@ -209,6 +210,21 @@ pub enum Event {
         /// Why not.
         because: String,
     },
+    /// The doctor begins with something.
+    Examining(Group),
+    /// The doctor has examined something.
+    Found(Finding),
+    /// The doctor has examined all there is.
+    Examined {
+        /// How many findings are good.
+        good: usize,
+        /// How many are bad.
+        bad: usize,
+        /// How many things are not known.
+        unknown: usize,
+        /// Where all of it is written, where it could be.
+        file: Option<String>,
+    },
     /// The walk ended early.
     Stopped {
         /// All that is wrong.
@@ -220,6 +236,8 @@ pub enum Event {
     Ended {
         /// How the process ends.
         exit: crate::exit::Exit,
+        /// What that means, in words.
+        words: &'static str,
         /// How long all took.
         elapsed: Duration,
         /// How many requests were sent.

@@ -8,7 +8,7 @@ pub enum Exit {
     Done = 0,
     /// A setting or a local file is wrong; nothing was changed.
     Settings = 1,
-    /// Databricks could not be reached as the identity that was asked for.
+    /// Databricks could not be reached as the identity that was asked for; also: the doctor found something wrong.
     Identity = 2,
     /// The deploy did not finish.
     Deploy = 3,

@@ -6,8 +6,10 @@ pub mod access;
 pub mod databricks;
 pub mod deploy;
 pub mod digest;
+pub mod doctor;
 pub mod event;
 pub mod exit;
+pub mod finding;
 pub mod http;
 pub mod identity;
 mod order;
@@ -30,6 +32,7 @@ mod unwind;
 use databricks::Workspace;
 use databricks::identity::Me;
 use deploy::lock::{Keeper, QUICK_RELEASE, RELEASE};
+use doctor::Clock;
 use event::{Emit, Event};
 use exit::Exit;
 use identity::Identity;
@@ -39,11 +42,12 @@ use problem::{Code, Problem};
 use report::{Journalist, Output};
 use runs::InFlight;
 use secrets::{Redactor, Secret};
-use settings::{Action, Settings, WorkspacePath};
+use settings::{Action, Patient, Settings, WorkspacePath};
 use std::future::Future;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 use stop::Stop;
 use tokio::time::Instant;
 
@@ -58,6 +62,8 @@ pub struct Ports {
     pub redactor: Redactor,
     /// What requests go over: the network, where it is `None`.
     pub wire: Option<Arc<dyn http::Wire>>,
+    /// What time it was by this machine's clock when the process started.
+    pub clock: SystemTime,
     /// Different in every process: makes tokens unique and seeds the jitter.
     pub nonce: u64,
 }
@@ -76,74 +82,144 @@ pub async fn edge(environment: Environment, ports: Ports, shutdown: impl Future<
 /// Runs the whole program and tells what happened. The walk may end early; the report comes always.
 pub async fn run(environment: Environment, ports: Ports, shutdown: impl Future<Output = ()>) -> Outcome {
     let began = Instant::now();
+    let Ports { output, redactor, wire, clock, nonce } = ports;
     let pipeline = Pipeline::read(&environment);
-    let reading = settings::read(&environment, &pipeline);
+    let settings::Reading { settings, patient, warnings, secrets } = settings::read(&environment, &pipeline);
     // Before the first line of output: nothing is written that has not gone through the redactor.
-    for secret in &reading.secrets {
-        ports.redactor.learn(secret);
+    for secret in &secrets {
+        redactor.learn(secret);
     }
 
-    let output = Output::new(ports.output, ports.redactor.clone());
-    let journalist = Journalist::new(output, ports.redactor.clone(), environment.get("NO_COLOR").is_none())
+    let output = Output::new(output, redactor.clone());
+    let journalist = Journalist::new(output, redactor.clone(), environment.get("NO_COLOR").is_none())
         .with_pipeline_variables(pipeline.variables_file.clone());
-    let debug = matches!(&reading.settings, Ok(settings) if settings.debug);
+    let debug = matches!(&settings, Ok(settings) if settings.debug) || matches!(&patient, Some(ill) if ill.debug);
     let _log = debug.then(|| tracing::subscriber::set_default(journalist.debug_log()));
 
     journalist.emit(Event::Began { version: VERSION });
-    for warning in reading.warnings {
-        journalist.emit(Event::Warned(warning));
-    }
-
-    let connection = reading.settings.and_then(|settings| {
-        let workspace =
-            stages::connect::connect(&settings, &pipeline, ports.wire, &ports.redactor, ports.nonce, began)?;
-        Ok((settings, workspace))
-    });
-    let (walked, sent) = match connection {
-        Err(problems) => (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
-        Ok((settings, (workspace, identity))) => {
-            journalist.write_outputs_to(&settings.output_dir, &ports.redactor);
-            let (in_flight, keeper) = (InFlight::default(), Keeper::default());
-            let step = Step {
-                deadline: began + settings.timeout,
-                here: &environment.working_directory,
-                settings: &settings,
-                pipeline: &pipeline,
-                workspace: &workspace,
-                identity: &identity,
-                secrets: &reading.secrets,
-                redactor: &ports.redactor,
-                events: &journalist,
-                nonce: ports.nonce,
-                in_flight: &in_flight,
-                keeper: &keeper,
-            };
-            let walked = tokio::select! {
-                // A walk that ends in the very moment of the signal has ended.
-                biased;
-                walked = unwind::caught(walk(&step)) => walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome()))),
-                () = shutdown => {
-                    runs::shutdown(&workspace, &in_flight, &journalist.outcome(), &journalist).await;
-                    let problem = Problem::new(Code::Interrupted, "the process was told to stop by a signal");
-                    keeper.release(QUICK_RELEASE, &journalist).await;
-                    Err(Stop::because(Exit::Interrupted, problem))
-                }
-            };
-            // A deploy has released its lock; one that was broken off has not.
-            keeper.release(RELEASE, &journalist).await;
-            (walked, workspace.stats())
+    let start = Start {
+        here: &environment.working_directory,
+        pipeline: &pipeline,
+        secrets: &secrets,
+        redactor: &redactor,
+        journalist: &journalist,
+        wire,
+        clock: Clock { wall: clock, at: began },
+        nonce,
+    };
+    let (walked, sent) = match patient {
+        Some(patient) => examine(&start, &patient, &warnings, shutdown).await,
+        None => {
+            for warning in warnings {
+                journalist.emit(Event::Warned(warning));
+            }
+            carry_out(&start, settings, shutdown).await
         }
     };
     if let Err(Stop { exit, problems }) = walked {
         journalist.emit(Event::Stopped { problems, exit });
     }
+    let outcome = journalist.outcome();
     journalist.emit(Event::Ended {
-        exit: journalist.outcome().exit,
+        exit: outcome.exit,
+        words: words(&outcome),
         elapsed: began.elapsed(),
         requests: sent.requests,
         repetitions: sent.repetitions,
     });
     journalist.outcome()
+}
+
+/// What there is before anything is contacted.
+struct Start<'a> {
+    /// The working directory, for the names of files in the log.
+    here: &'a Path,
+    pipeline: &'a Pipeline,
+    secrets: &'a [Secret],
+    redactor: &'a Redactor,
+    journalist: &'a Journalist,
+    wire: Option<Arc<dyn http::Wire>>,
+    /// From when the process started.
+    clock: Clock,
+    nonce: u64,
+}
+
+/// How everything ended, and what was sent.
+type End = (Result<(), Stop>, http::Stats);
+
+/// `ACTION: doctor`.
+async fn examine(
+    start: &Start<'_>,
+    patient: &Patient,
+    warnings: &[Problem],
+    shutdown: impl Future<Output = ()>,
+) -> End {
+    if let Some(folder) = &patient.output_dir {
+        start.journalist.write_outputs_to(folder, start.redactor);
+    }
+    tokio::select! {
+        biased;
+        ended = unwind::caught(stages::doctor::run(start, patient, warnings)) => {
+            ended.unwrap_or_else(|_| (Err(panicked(&start.journalist.outcome())), http::Stats::default()))
+        }
+        () = shutdown => (Err(told_to_stop()), http::Stats::default()),
+    }
+}
+
+/// Every other action.
+async fn carry_out(
+    start: &Start<'_>,
+    settings: Result<Settings, Vec<Problem>>,
+    shutdown: impl Future<Output = ()>,
+) -> End {
+    let journalist = start.journalist;
+    let connected = settings.and_then(|settings| Ok((stages::connect::connect(start, &settings)?, settings)));
+    let ((workspace, identity), settings) = match connected {
+        Ok(connected) => connected,
+        Err(problems) => return (Err(Stop { exit: Exit::Settings, problems }), http::Stats::default()),
+    };
+    journalist.write_outputs_to(&settings.output_dir, start.redactor);
+    let (in_flight, keeper) = (InFlight::default(), Keeper::default());
+    let step = Step {
+        deadline: start.clock.at + settings.timeout,
+        here: start.here,
+        settings: &settings,
+        pipeline: start.pipeline,
+        workspace: &workspace,
+        identity: &identity,
+        secrets: start.secrets,
+        redactor: start.redactor,
+        events: journalist,
+        nonce: start.nonce,
+        in_flight: &in_flight,
+        keeper: &keeper,
+    };
+    let walked = tokio::select! {
+        // A walk that ends in the very moment of the signal has ended.
+        biased;
+        walked = unwind::caught(walk(&step)) => walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome()))),
+        () = shutdown => {
+            runs::shutdown(&workspace, &in_flight, &journalist.outcome(), journalist).await;
+            keeper.release(QUICK_RELEASE, journalist).await;
+            Err(told_to_stop())
+        }
+    };
+    // A deploy has released its lock; one that was broken off has not.
+    keeper.release(RELEASE, journalist).await;
+    (walked, workspace.stats())
+}
+
+/// What the end means. The doctor's code is that of an identity that does not work, whatever it has found.
+fn words(outcome: &Outcome) -> &'static str {
+    match outcome.exit {
+        Exit::Identity if !outcome.findings.is_empty() => "Not all is well",
+        exit => exit.words(),
+    }
+}
+
+fn told_to_stop() -> Stop {
+    let problem = Problem::new(Code::Interrupted, "the process was told to stop by a signal");
+    Stop::because(Exit::Interrupted, problem)
 }
 
 /// What every stage of one walk has in common.
@@ -170,7 +246,8 @@ async fn walk(step: &Step<'_>) -> Result<(), Stop> {
     let (me, tree) = both(me, tree)?;
 
     // Plan: everything that can be wrong is found before anything is changed.
-    let root = root(step, &me)?;
+    let root = step.settings.root(step.pipeline.slug.as_deref(), &me.user_name);
+    let root = root.map_err(|problem| Stop::because(Exit::Settings, problem))?;
     step.events.emit(Event::TargetKnown {
         target: step.settings.target.clone(),
         path: root.as_ref().map(WorkspacePath::to_string),
@@ -224,33 +301,17 @@ async fn log_in(step: &Step<'_>) -> Result<Me, Stop> {
     match step.workspace.me().await {
         Ok(me) => {
             step.events.emit(Event::LoggedIn {
-                host: step.settings.host.as_str().trim_end_matches('/').to_owned(),
+                host: step.settings.route.host.as_str().trim_end_matches('/').to_owned(),
                 user: me.user_name.clone(),
                 how: step.identity.how.clone(),
             });
             Ok(me)
         }
-        Err(error) => Err(Stop::because(Exit::Identity, identity::not_logged_in(&error, step.settings))),
+        Err(error) => Err(Stop::because(
+            Exit::Identity,
+            identity::not_logged_in(&error, &step.settings.login, &step.settings.route),
+        )),
     }
-}
-
-/// The target's folder; `None` where nothing needs one and nothing names one.
-fn root(step: &Step<'_>, me: &Me) -> Result<Option<WorkspacePath>, Stop> {
-    if let Some(path) = &step.settings.workspace_path {
-        return Ok(Some(path.clone()));
-    }
-    let (Some(target), Some(slug)) = (&step.settings.target, &step.pipeline.slug) else {
-        return Ok(None);
-    };
-    let path = format!("/Workspace/Users/{}/{slug}/{target}", me.user_name);
-    WorkspacePath::parse(&path).map(Some).map_err(|why| {
-        Stop::because(
-            Exit::Settings,
-            Problem::new(Code::InvalidValue, format!("the default path `{path}` {why}"))
-                .at("WORKSPACE_PATH")
-                .hint("set it"),
-        )
-    })
 }
 
 /// Both results, or everything that is wrong with either.

@@ -36,8 +36,9 @@ fn start(redactor: Redactor) -> anyhow::Result<Exit> {
     let environment = Environment::new(variables, directory);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot be started")?;
-    let nonce = nonce();
-    let ports = Ports { output: Box::new(std::io::stdout()), redactor, wire: None, nonce };
+    #[allow(clippy::disallowed_methods)] // the one place that reads it
+    let clock = std::time::SystemTime::now();
+    let ports = Ports { output: Box::new(std::io::stdout()), redactor, wire: None, clock, nonce: nonce() };
     let exit = runtime.block_on(edge(environment, ports, told_to_stop()));
     // A blocked read of the disk must not hold the process.
     runtime.shutdown_background();

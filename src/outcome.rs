@@ -2,6 +2,7 @@
 
 use crate::event::{Counts, DriftTold, Ending, Event, RunEnd, RunLabel};
 use crate::exit::Exit;
+use crate::finding::{Finding, Verdict};
 use crate::plan::{self, Intent};
 use crate::problem::Problem;
 
@@ -28,6 +29,8 @@ pub struct Outcome {
     pub plan_file: Option<String>,
     /// The runs in the order of their start.
     pub runs: Vec<RunRecord>,
+    /// What the doctor found, in order.
+    pub findings: Vec<Finding>,
     /// Everything that went wrong, in order.
     pub problems: Vec<Problem>,
     /// Everything that was odd, in order.
@@ -60,6 +63,7 @@ impl Default for Outcome {
             drifted: Vec::new(),
             plan_file: None,
             runs: Vec::new(),
+            findings: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -100,6 +104,14 @@ impl Outcome {
                 if let Some(record) = self.record(&end.run) {
                     record.end = Some(end.clone());
                 }
+            }
+            Event::Found(finding) => {
+                match finding.verdict {
+                    Verdict::Bad => self.problems.extend(finding.problem()),
+                    Verdict::Odd => self.warnings.extend(finding.problem()),
+                    Verdict::Good | Verdict::Unknown | Verdict::Told => {}
+                }
+                self.findings.push(finding.clone());
             }
             Event::Stopped { problems, exit } => {
                 self.exit = self.exit.or_worse(*exit);

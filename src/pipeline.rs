@@ -49,6 +49,10 @@ impl Environment {
 /// What Bitbucket says of the step. Every field may be missing: the pipe also runs on a laptop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pipeline {
+    /// The slug of the Bitbucket workspace, which the issuer of its identity tokens holds.
+    pub workspace: Option<String>,
+    /// The UUID of that workspace, with braces.
+    pub workspace_uuid: Option<String>,
     /// `workspace/repository`.
     pub repository: Option<String>,
     /// The repository's slug.
@@ -67,6 +71,8 @@ pub struct Pipeline {
     pub build: Option<String>,
     /// The deployment environment's name, in steps with `deployment:`.
     pub deployment: Option<String>,
+    /// That environment's UUID, with braces.
+    pub deployment_uuid: Option<String>,
     /// The pipeline's UUID, with braces.
     pub pipeline_uuid: Option<String>,
     /// The step's UUID, with braces; new in every run of a step.
@@ -84,6 +90,8 @@ impl Pipeline {
     pub fn read(environment: &Environment) -> Pipeline {
         let get = |name: &str| environment.get(name).map(str::to_owned);
         Pipeline {
+            workspace: get("BITBUCKET_WORKSPACE"),
+            workspace_uuid: get("BITBUCKET_REPO_OWNER_UUID"),
             repository: get("BITBUCKET_REPO_FULL_NAME"),
             slug: get("BITBUCKET_REPO_SLUG"),
             repository_uuid: get("BITBUCKET_REPO_UUID"),
@@ -93,6 +101,7 @@ impl Pipeline {
             pull_request: get("BITBUCKET_PR_ID"),
             build: get("BITBUCKET_BUILD_NUMBER"),
             deployment: get("BITBUCKET_DEPLOYMENT_ENVIRONMENT"),
+            deployment_uuid: get("BITBUCKET_DEPLOYMENT_ENVIRONMENT_UUID"),
             pipeline_uuid: get("BITBUCKET_PIPELINE_UUID"),
             step_uuid: get("BITBUCKET_STEP_UUID"),
             attempt: get("BITBUCKET_STEP_RUN_NUMBER"),

@@ -115,6 +115,7 @@ codes! {
     RateLimited "rate-limited" "The workspace kept answering 429 until patience ended";
     ServerError "server-error" "The workspace kept failing until patience ended";
     UnexpectedAnswer "unexpected-answer" "The workspace refused a request for a reason of its own";
+    ClockSkew "clock-skew" "This machine's clock and the server's do not agree";
     TimeIsUp "time-is-up" "`TIMEOUT` passed before the work was done";
     // Deploying
     TypeMismatch "type-mismatch" "The workspace holds an object of another kind at this path";

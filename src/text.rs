@@ -70,6 +70,9 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// How much of what somebody else may have written is told, in characters.
+pub const EXCERPT: usize = 300;
+
 /// At most `longest` characters of [`one_line`]. It is cut between two words, because it is not redacted yet: the front
 /// half of a secret would be found by no redactor.
 pub fn excerpt(text: &str, longest: usize) -> String {

@@ -203,7 +203,7 @@ fn no_secret_leaves_through_any_exit_code() {
     for way in [Way::Pat, Way::OauthM2m, Way::Keyless] {
         // What the workspace, a proxy or a notebook echoes, and where; and how that ends.
         type Prepare = fn(&World, Step) -> Step;
-        let scenes: [(&str, i32, Prepare); 8] = [
+        let scenes: [(&str, i32, Prepare); 9] = [
             ("success", 0, |world, step| {
                 let ending = Ending::success_with(&world.echo());
                 world.sandbox.script(Match::Job(world.job), Script::ending(ending));
@@ -225,6 +225,16 @@ fn no_secret_leaves_through_any_exit_code() {
             ("nobody", 2, |world, step| {
                 world.sandbox.fault(Fault::always(On::path("/api/2.0/preview/scim"), refusal(403, &world.echo())));
                 step
+            }),
+            ("what the doctor found", 2, |world, step| {
+                // Every way whose variables are set is tried, and the workspace echoes in each of its answers.
+                for path in ["/api/2.0/workspace/get-status", "/api/2.0/permissions", "/api/2.0/workspace/export"] {
+                    world.sandbox.fault(Fault::always(On::path(path), refusal(403, &world.echo())));
+                }
+                step.variable("ACTION", "doctor")
+                    .variable("DATABRICKS_TOKEN", world.sandbox.token())
+                    .variable("DATABRICKS_CLIENT_ID", ID)
+                    .variable("DATABRICKS_CLIENT_SECRET", &world.client_secret)
             }),
             ("no deploy", 3, |world, step| {
                 world.sandbox.fault(Fault::always(On::post("/api/2.0/workspace/import"), refusal(400, &world.echo())));
@@ -331,7 +341,13 @@ async fn not_even_a_panic_tells() {
     let (log, redactor) = (Log::default(), Redactor::new());
     HOOK.set(Some((redactor.clone(), String::new())));
     let wire = Cursed { wire: InMemory::new(world.sandbox.clone()), echo: world.echo() };
-    let ports = Ports { output: Box::new(log.clone()), redactor, wire: Some(Arc::new(wire)), nonce: 1 };
+    let ports = Ports {
+        output: Box::new(log.clone()),
+        redactor,
+        wire: Some(Arc::new(wire)),
+        clock: world.sandbox.time(),
+        nonce: 1,
+    };
     let outcome = run(Environment::new(step.variables(), step.root()), ports, std::future::pending()).await;
     let (_, hooked) = HOOK.take().unwrap();
     assert_eq!(outcome.exit.code(), 70);

@@ -57,7 +57,13 @@ async fn deploy(step: &Step, wire: Arc<dyn Wire>) -> (Outcome, String) {
     let log = Log::default();
     let mut variables = step.variables();
     variables.insert("DATABRICKS_HOST".into(), "https://sandbox.cloud.databricks.com".into());
-    let ports = Ports { output: Box::new(log.clone()), redactor: Redactor::new(), wire: Some(wire), nonce: 7 };
+    let ports = Ports {
+        output: Box::new(log.clone()),
+        redactor: Redactor::new(),
+        wire: Some(wire),
+        nonce: 7,
+        clock: std::time::SystemTime::UNIX_EPOCH,
+    };
     let outcome = run(Environment::new(variables, step.root()), ports, std::future::pending()).await;
     (outcome, log.text())
 }

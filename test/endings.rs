@@ -151,6 +151,7 @@ async fn a_panic_ends_in_the_same_report() {
     let ports = Ports {
         output: Box::new(log.clone()),
         redactor: Redactor::new(),
+        clock: sandbox.time(),
         wire: Some(Arc::new(Cursed(crate::support::InMemory::new(sandbox)))),
         nonce: 1,
     };

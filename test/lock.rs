@@ -208,11 +208,14 @@ async fn the_wait_ends_at_the_deadline_and_names_the_holder() {
 async fn a_killed_holders_own_re_run_takes_over_at_once_and_others_wait_for_the_lease() {
     for (own, wait) in [(true, 0..1), (false, 110..130)] {
         let sandbox = Sandbox::new();
-        slow_uploads(&sandbox, Duration::from_secs(600));
+        // No upload has arrived when it is killed.
+        let never = Trouble::Delay(Moment::Before, Duration::from_secs(600));
+        sandbox.fault(Fault { on: On::post(IMPORT), skip: 2, times: None, trouble: never });
         let first = begin(&sandbox, commit(&sandbox, 1), 1);
         sleep(Duration::from_secs(1)).await;
         first.abort();
         assert!(first.await.is_err());
+        sandbox.clear_faults();
         assert_eq!(records(&sandbox), ["journal.json", "lock-1.json"]);
         let (began, build) = (Instant::now(), if own { 1 } else { 2 });
         let step = commit(&sandbox, build);

@@ -9,6 +9,7 @@ mod canaries;
 mod changing;
 mod deploy;
 mod destroy;
+mod doctor;
 mod drift;
 mod endings;
 mod fuzzed;

@@ -89,7 +89,7 @@ fn verdict(answer: &Answer, error: &ApiError) {
     match answer.status {
         401 => assert_eq!(verdict, Verdict::LoginAgain),
         429 | 503 => assert_eq!(verdict, Verdict::Retry),
-        200..=299 => assert!(matches!(verdict, Verdict::Accept | Verdict::Fail), "{verdict:?}"),
+        200..=299 => assert!(matches!(verdict, Verdict::Accept | Verdict::Foreign), "{verdict:?}"),
         _ => assert_ne!(verdict, Verdict::Accept, "no success: {error:?}"),
     }
     if json.is_ok() || parse_done(answer).is_ok() {

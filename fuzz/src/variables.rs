@@ -71,7 +71,7 @@ fn no_secret_is_told(environment: &Environment, reading: &Reading) {
 
 /// What the rest of the program relies on.
 fn valid_by_construction(settings: &Settings) {
-    let host = &settings.host;
+    let host = &settings.route.host;
     let loopback = matches!(host.host_str(), Some("localhost" | "[::1]"))
         || host.host_str().is_some_and(|host| host.starts_with("127."));
     assert!(host.scheme() == "https" || (host.scheme() == "http" && loopback), "{host}");

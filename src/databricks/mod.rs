@@ -1,6 +1,7 @@
 //! The endpoints of a Databricks workspace, with private wire structs, returning domain types. Knows nothing of
 //! Bitbucket, of settings, or of a plan.
 
+pub mod compute;
 pub mod error;
 pub mod identity;
 pub mod jobs;

@@ -1,27 +1,27 @@
-//! Rights on folders.
+//! Rights on folders, and on jobs as far as they are read.
 
 use super::{Workspace, post};
-use crate::access::{Grant, Level, Principal};
+use crate::access::{Grant, JobLevel, Level, Principal};
 use crate::databricks::error::Error;
 use crate::http::{Call, Class, Method, Repeat};
 use serde::{Deserialize, Serialize};
 
 /// A right that somebody has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
+pub struct Holding<L = Level> {
     /// Who.
     pub principal: Principal,
     /// What.
-    pub level: HeldLevel,
+    pub level: HeldLevel<L>,
     /// Whether it comes from a folder above, so that a change of this one's rights does not touch it.
     pub inherited: bool,
 }
 
 /// A level, as the service tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeldLevel {
+pub enum HeldLevel<L = Level> {
     /// One that this version knows.
-    Known(Level),
+    Known(L),
     /// Another one, in the service's own word.
     Other(String),
 }
@@ -70,7 +70,14 @@ impl Workspace {
     /// Who may do what with the folder of this object id: what was given on it, and what it inherits.
     pub async fn folder_permissions(&self, object_id: i64) -> Result<Vec<Holding>, Error> {
         let permissions: WirePermissions = self.get(Class::Control, &path(object_id), Vec::new()).await?;
-        Ok(holdings(permissions))
+        Ok(holdings(permissions, folder_level))
+    }
+
+    /// Who may do what with a job. Whoever may not manage it is refused.
+    pub async fn job_permissions(&self, job_id: i64) -> Result<Vec<Holding<JobLevel>>, Error> {
+        let path = format!("/api/2.0/permissions/jobs/{job_id}");
+        let permissions: WirePermissions = self.get(Class::Control, &path, Vec::new()).await?;
+        Ok(holdings(permissions, |word| JobLevel::ALL.into_iter().find(|level| level.as_str() == word)))
     }
 
     /// Gives rights on the folder and leaves those of everybody else alone; answers like
@@ -80,7 +87,7 @@ impl Workspace {
         let body = WireRequest { access_control_list: grants.iter().map(|grant| wire(grant)).collect() };
         // To give the same twice changes nothing.
         let call = Call { method: Method::PATCH, ..post(Class::Control, Repeat::Always, &path(object_id), &body) };
-        Ok(holdings(self.send::<WirePermissions>(&call).await?))
+        Ok(holdings(self.send::<WirePermissions>(&call).await?, folder_level))
     }
 }
 
@@ -88,7 +95,11 @@ fn path(object_id: i64) -> String {
     format!("/api/2.0/permissions/directories/{object_id}")
 }
 
-fn holdings(permissions: WirePermissions) -> Vec<Holding> {
+fn folder_level(word: &str) -> Option<Level> {
+    Level::ALL.into_iter().find(|level| level.as_str() == word)
+}
+
+fn holdings<L>(permissions: WirePermissions, known: impl Fn(&str) -> Option<L>) -> Vec<Holding<L>> {
     let mut holdings = Vec::new();
     for holder in permissions.access_control_list {
         let principal = match (holder.user_name, holder.service_principal_name, holder.group_name) {
@@ -99,8 +110,8 @@ fn holdings(permissions: WirePermissions) -> Vec<Holding> {
             (None, None, None) => continue,
         };
         for right in holder.all_permissions {
-            let known = Level::ALL.into_iter().find(|level| level.as_str() == right.permission_level);
-            let level = known.map_or(HeldLevel::Other(right.permission_level), HeldLevel::Known);
+            let level =
+                known(&right.permission_level).map_or(HeldLevel::Other(right.permission_level), HeldLevel::Known);
             holdings.push(Holding { principal: principal.clone(), level, inherited: right.inherited });
         }
     }

@@ -1,10 +1,11 @@
 //! Many requests at a time, and what becomes of the others when one fails.
 
-use crate::databricks::error::Error;
+use crate::databricks::error::{Error, Meaning};
 use crate::exit::Exit;
 use crate::order;
 use crate::problem::{Code, Problem};
 use crate::stop::Stop;
+use crate::target::may_not_write;
 use crate::text;
 use std::future::Future;
 use std::time::Duration;
@@ -68,6 +69,14 @@ where
     if failures.is_empty() { Ok(()) } else { Err(stop(failures, waiting.count() + behind)) }
 }
 
+fn problem(error: &Error) -> Problem {
+    let problem = error.problem();
+    match error.meaning() {
+        Some(Meaning::PermissionDenied) => may_not_write(Some(&problem.message)),
+        _ => problem,
+    }
+}
+
 /// The end of a deploy that some objects did not survive. Long lists are folded: the first ones tell what is wrong.
 pub(super) fn stop(mut failures: Vec<(String, Error)>, not_done: usize) -> Stop {
     const SHOWN: usize = 10;
@@ -75,7 +84,7 @@ pub(super) fn stop(mut failures: Vec<(String, Error)>, not_done: usize) -> Stop 
     let exit = if failures.iter().any(|(_, error)| error.is_about_identity()) { Exit::Identity } else { Exit::Deploy };
     let folded = failures.len().saturating_sub(SHOWN);
     let mut problems: Vec<Problem> =
-        failures.iter().take(SHOWN).map(|(path, error)| error.problem().at(path.clone())).collect();
+        failures.iter().take(SHOWN).map(|(path, error)| problem(error).at(path.clone())).collect();
     if folded > 0 {
         problems
             .push(Problem::new(Code::DeployUnfinished, format!("… and {} more failed", text::count(folded, "object"))));

@@ -229,7 +229,11 @@ impl Client {
             }
             let turn = lane.turn(memory, patience.min(time));
             let turn = match timeout_at(self.deadline, turn).await {
-                Ok(Err(pause)) => return Err(course.exhausted(Cause::Throttled(pause), time <= patience)),
+                Ok(Err(pause)) => {
+                    // What it was told itself says more than what others were told.
+                    let cause = course.last.take().unwrap_or(Cause::Throttled(pause));
+                    return Err(course.exhausted(cause, time <= patience));
+                }
                 Ok(Ok(turn)) if Instant::now() < self.deadline => turn,
                 _ => return Err(course.out_of_time()),
             };

@@ -30,6 +30,11 @@ impl Proxy {
         format!("{LOOPBACK},{}", self.except)
     }
 
+    /// Host and port of it, if requests to `url` go through it.
+    pub fn on_the_way_to(&self, url: &url::Url) -> Option<String> {
+        self.route().of(url).map(str::to_owned)
+    }
+
     /// As reqwest takes it.
     pub(super) fn to_reqwest(&self) -> Result<reqwest::Proxy, WireError> {
         let proxy = reqwest::Proxy::https(self.url.clone())?.no_proxy(reqwest::NoProxy::from_string(&self.except()));

@@ -1,17 +1,16 @@
 //! The token endpoint of a workspace or an account: where it is, and what it is asked (RFC 6749, 5.1).
 
 use super::cache::Grant;
+use super::host::{self, Host};
 use super::patient;
 use super::refusal::Refusal;
 use super::token_request::ask;
-use crate::databricks::error::{Error, classify_content, parse_json};
-use crate::http::{Authorize, Body, Call, Class, Client, Method, NoCredential, Repeat, Unsigned};
-use crate::problem::{Code, Problem};
-use crate::settings::{Settings, TrustedHosts, is_account_console};
+use crate::databricks::error::Error;
+use crate::http::{Authorize, Client, NoCredential, Unsigned};
+use crate::problem::Problem;
+use crate::settings::{Route, TrustedHosts, is_account_console};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -27,19 +26,6 @@ pub(super) struct Endpoint {
     found: OnceCell<(Client, String)>,
 }
 
-/// `GET /.well-known/databricks-config` (py oauth.py, `get_host_metadata`; go config/host_metadata.go).
-#[derive(Default, Deserialize)]
-struct HostMetadata {
-    #[serde(default)]
-    oidc_endpoint: Option<String>,
-    #[serde(default)]
-    account_id: Option<String>,
-    #[serde(default)]
-    workspace_id: Option<String>,
-    #[serde(default)]
-    host_type: Option<String>,
-}
-
 /// `GET {oidc_endpoint}/.well-known/oauth-authorization-server` (RFC 8414).
 #[derive(Deserialize)]
 struct AuthorizationServer {
@@ -48,13 +34,13 @@ struct AuthorizationServer {
 
 impl Endpoint {
     /// The endpoint of the host of `client`; requests for tokens carry what `credential` gives.
-    pub(super) fn new(client: &Client, settings: &Settings, credential: Arc<dyn Authorize>) -> Endpoint {
+    pub(super) fn new(client: &Client, route: &Route, credential: Arc<dyn Authorize>) -> Endpoint {
         Endpoint {
             open: patient(client.sibling(Arc::new(Unsigned))),
             credential,
-            trusted: settings.trusted.clone(),
-            workspace_id: settings.workspace_id.clone(),
-            account_id: settings.account_id.clone(),
+            trusted: route.trusted.clone(),
+            workspace_id: route.workspace_id.clone(),
+            account_id: route.account_id.clone(),
             found: OnceCell::new(),
         }
     }
@@ -72,18 +58,20 @@ impl Endpoint {
     /// The endpoint, as the host's own documents tell it.
     async fn discover(&self) -> Result<(Client, String), NoCredential> {
         let base = self.open.base();
-        let metadata = match self.document(&self.open, "/.well-known/databricks-config").await {
-            Ok(metadata) => metadata,
+        let host = match host::ask(&self.open).await {
+            Ok(host) => host,
             // A host that answers, but not this, may still have the second document.
-            Err(Error::Api(_)) => HostMetadata::default(),
+            Err(Error::Api(_)) => Host::default(),
             Err(error) => {
                 tracing::debug!("the host tells nothing of its log-in: {error}");
                 return Ok(self.at(&self.usual()));
             }
         };
-        self.check(&metadata)?;
+        if let Some(problem) = host.is_not_meant(self.workspace_id.as_deref()) {
+            return Err(NoCredential { problem: Box::new(problem), passing: false });
+        }
         let usual = self.usual();
-        let endpoint = match self.documented(metadata).await {
+        let endpoint = match self.documented(host).await {
             // Only the domains that a credential may be sent to count, whatever a document says.
             Ok(endpoint) if self.trusted.allow_from(base, &endpoint) => endpoint,
             Ok(endpoint) => {
@@ -120,31 +108,11 @@ impl Endpoint {
         url
     }
 
-    /// Whether the host is what the settings take it for.
-    fn check(&self, metadata: &HostMetadata) -> Result<(), NoCredential> {
-        let kind = metadata.host_type.as_deref().unwrap_or_default();
-        let problem = match (&self.workspace_id, &metadata.workspace_id) {
-            (None, _) if kind == "unified" || kind == "account" => {
-                let message =
-                    "not set, and the host in `DATABRICKS_HOST` serves a whole account, with several workspaces";
-                let hint = "set it to the number after `?o=` in the address that the browser shows of the workspace";
-                Problem::new(Code::MissingVariable, message).hint(hint)
-            }
-            (Some(meant), Some(told)) if kind == "workspace" && meant != told => {
-                let message = format!("`{meant}`, but the host in `DATABRICKS_HOST` is the workspace `{told}`");
-                Problem::new(Code::ConflictingVariables, message)
-                    .hint("check which of the two is meant, and leave the id out")
-            }
-            _ => return Ok(()),
-        };
-        Err(NoCredential { problem: Box::new(problem.at("DATABRICKS_WORKSPACE_ID")), passing: false })
-    }
-
-    async fn documented(&self, metadata: HostMetadata) -> Result<Url, String> {
+    async fn documented(&self, host: Host) -> Result<Url, String> {
         let base = self.open.base();
         let not_an_address = |error: url::ParseError| error.to_string();
-        let account = self.account_id.clone().or(metadata.account_id).unwrap_or_default();
-        let root = metadata.oidc_endpoint.unwrap_or_else(|| "/oidc".to_owned()).replace("{account_id}", &account);
+        let account = self.account_id.clone().or(host.account_id).unwrap_or_default();
+        let root = host.oidc_endpoint.unwrap_or_else(|| "/oidc".to_owned()).replace("{account_id}", &account);
         let root = base.join(root.trim_end_matches('/')).map_err(not_an_address)?;
         if !self.trusted.allow_from(base, &root) {
             return Ok(root);
@@ -155,24 +123,8 @@ impl Endpoint {
             self.open.elsewhere(origin(&root), Arc::new(Unsigned))
         };
         let path = format!("{}/.well-known/oauth-authorization-server", root.path());
-        let server: AuthorizationServer = self.document(&client, &path).await.map_err(|error| error.to_string())?;
+        let server: AuthorizationServer = host::document(&client, &path).await.map_err(|error| error.to_string())?;
         base.join(&server.token_endpoint).map_err(not_an_address)
-    }
-
-    /// A document that everybody may read. Passing trouble is borne for a moment, since a host of several workspaces has
-    /// its endpoint elsewhere than most; a host in lasting trouble is found out by the request for the token.
-    async fn document<T: DeserializeOwned>(&self, client: &Client, path: &str) -> Result<T, Error> {
-        let call = Call {
-            method: Method::GET,
-            path: path.to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: Body::Empty,
-            class: Class::Control,
-            repeat: Repeat::Always,
-            patience: Some(Duration::from_secs(10)),
-        };
-        Ok(parse_json(&client.send(&call, classify_content).await?)?)
     }
 }
 

@@ -7,7 +7,7 @@ use super::refusal;
 use crate::http::{Client, NoCredential, Unsigned};
 use crate::problem::{Code, Problem};
 use crate::secrets::{Claims, Redactor, Secret};
-use crate::settings::{IdToken, Settings};
+use crate::settings::{IdToken, Route};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn new(
         client: &Client,
-        settings: &Settings,
+        route: &Route,
         client_id: Option<String>,
         token: IdToken,
         redactor: Redactor,
     ) -> Exchange {
-        Exchange { endpoint: Endpoint::new(client, settings, Arc::new(Unsigned)), client_id, token, redactor }
+        Exchange { endpoint: Endpoint::new(client, route, Arc::new(Unsigned)), client_id, token, redactor }
     }
 
     async fn exchange(&self) -> Result<Grant, NoCredential> {

@@ -6,6 +6,7 @@
 mod cache;
 mod endpoint;
 mod entra;
+mod host;
 mod id_token;
 mod oauth_m2m;
 mod pat;
@@ -14,13 +15,14 @@ mod refusal;
 mod routed;
 mod token_request;
 
-pub use policy::{Policy, claims_shown};
-pub use refusal::not_logged_in;
+pub use host::{Host, Serves, ask as ask_host};
+pub use policy::{Policy, claims_shown, is_of_bitbucket};
+pub use refusal::{LOG_IN, ended, not_logged_in, not_reached};
 
 use crate::http::{Authorize, Client, NoCredential};
 use crate::problem::{Code, Problem};
 use crate::secrets::Redactor;
-use crate::settings::{AuthType, Login, Settings};
+use crate::settings::{AuthType, Chosen, Login, Route};
 use cache::{Cached, Field, Lasts};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -54,21 +56,20 @@ impl Identity {
 
 /// Prepares the way to log in. Nothing is sent yet. Tokens are asked for through siblings of `client`, and `redactor`
 /// is told of each before anybody else sees it.
-pub fn choose(settings: &Settings, client: &Client, redactor: &Redactor) -> Identity {
-    let because = &settings.login.because;
-    let how = format!("{}, because {because}", words(settings.login.way));
+pub fn choose(route: &Route, chosen: &Chosen, client: &Client, redactor: &Redactor) -> Identity {
+    let how = format!("{}, because {}", words(chosen.way), chosen.because);
     let keep =
-        |authorize| Identity { authorize: routed::to(settings.workspace_id.as_deref(), authorize), how, lasts: None };
-    match &settings.login.login {
+        |authorize| Identity { authorize: routed::to(route.workspace_id.as_deref(), authorize), how, lasts: None };
+    match &chosen.login {
         Login::Token(token) => keep(Arc::new(pat::Pat::new(token.clone()))),
         Login::OauthM2m { client_id, secret } => {
             redactor.learn_pair(client_id, secret);
-            let source = oauth_m2m::OauthM2m::new(client, settings, client_id.clone(), secret.clone());
+            let source = oauth_m2m::OauthM2m::new(client, route, client_id.clone(), secret.clone());
             keep(Arc::new(Cached::new(source, redactor.clone(), Field::AUTHORIZATION)))
         }
         Login::AzureClientSecret(azure) => keep(entra::authorize(client, azure, redactor)),
         Login::IdToken { client_id, token } => {
-            let source = id_token::Exchange::new(client, settings, client_id.clone(), token.clone(), redactor.clone());
+            let source = id_token::Exchange::new(client, route, client_id.clone(), token.clone(), redactor.clone());
             let cached = Arc::new(Cached::new(source, redactor.clone(), Field::AUTHORIZATION));
             Identity { lasts: Some(Arc::clone(&cached) as Arc<dyn Lasts>), ..keep(cached) }
         }
@@ -76,7 +77,7 @@ pub fn choose(settings: &Settings, client: &Client, redactor: &Redactor) -> Iden
 }
 
 /// A way to log in, for people.
-fn words(way: AuthType) -> &'static str {
+pub fn words(way: AuthType) -> &'static str {
     match way {
         AuthType::BitbucketOidc => "the step's own identity",
         AuthType::EnvOidc | AuthType::FileOidc => "an identity token",

@@ -6,7 +6,7 @@ use super::{refusal, unsendable};
 use crate::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use crate::http::{Authorize, Client, Signing};
 use crate::secrets::Secret;
-use crate::settings::Settings;
+use crate::settings::Route;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ pub(super) struct OauthM2m {
 }
 
 impl OauthM2m {
-    pub(super) fn new(client: &Client, settings: &Settings, client_id: String, secret: Secret) -> OauthM2m {
-        OauthM2m { endpoint: Endpoint::new(client, settings, Arc::new(Pair { client_id, secret })) }
+    pub(super) fn new(client: &Client, route: &Route, client_id: String, secret: Secret) -> OauthM2m {
+        OauthM2m { endpoint: Endpoint::new(client, route, Arc::new(Pair { client_id, secret })) }
     }
 }
 

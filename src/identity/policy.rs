@@ -25,51 +25,93 @@ const LASTING: [&str; 2] = ["deploymentEnvironmentUuid", "repositoryUuid"];
 impl Policy {
     /// The narrowest policy that these claims fit, and that later runs will fit too.
     pub fn for_claims(claims: &Claims) -> Option<Policy> {
-        let claim = |name| Some((name, claims.text(name)?));
-        let (subject_claim, subject) = LASTING.into_iter().find_map(claim).or_else(|| claim("sub"))?;
-        Some(Policy {
-            issuer: claims.text("iss")?.to_owned(),
-            audiences: claims.audiences().into_iter().map(str::to_owned).collect(),
-            subject_claim,
-            subject: subject.to_owned(),
-        })
+        Policy::all_for(claims).into_iter().next()
     }
 
-    /// The body of the request that creates it.
-    pub fn json(&self) -> String {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            oidc_policy: &'a Policy,
-        }
-        serde_json::to_string_pretty(&Body { oidc_policy: self }).unwrap_or_default()
+    /// Every policy that these claims fit, and that later runs will fit too, the narrowest first.
+    pub fn all_for(claims: &Claims) -> Vec<Policy> {
+        let Some(issuer) = claims.text("iss") else { return Vec::new() };
+        let policy = |subject_claim: &'static str| {
+            Some(Policy {
+                issuer: issuer.to_owned(),
+                audiences: claims.audiences().into_iter().map(str::to_owned).collect(),
+                subject_claim,
+                subject: claims.text(subject_claim)?.to_owned(),
+            })
+        };
+        let lasting: Vec<Policy> = LASTING.into_iter().filter_map(policy).collect();
+        if lasting.is_empty() { policy("sub").into_iter().collect() } else { lasting }
     }
 
-    /// The policy as lines of the log, with what it means.
-    pub(super) fn shown(&self) -> Vec<String> {
-        let who = match self.subject_claim {
+    /// Who may log in by it.
+    pub fn lets_in(&self) -> &'static str {
+        match self.subject_claim {
             "deploymentEnvironmentUuid" => {
                 "every step with this `deployment:` of this repository may then log in; who may deploy there, the \
                  environment's permissions in Bitbucket say"
             }
-            "repositoryUuid" => {
-                "every step of this repository may then log in, on any branch; give the step a `deployment:` for a \
-                 narrower policy"
-            }
+            "repositoryUuid" => "every step of this repository may then log in, on any branch",
             _ => "whoever has a token with this subject may then log in",
-        };
+        }
+    }
+
+    /// The body of the request that creates it.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(&Body { oidc_policy: self }).unwrap_or_default()
+    }
+
+    /// The command of the vendor's CLI that creates it; `id` is the numeric id of the service principal.
+    pub fn command(&self, id: &str) -> String {
+        let body = serde_json::to_string(&Body { oidc_policy: self }).unwrap_or_default().replace('\'', r"'\''");
+        format!("databricks account service-principal-federation-policy create {id} --json '{body}'")
+    }
+
+    /// The resource of Terraform's provider that creates it, line by line.
+    pub fn terraform(&self, id: &str) -> Vec<String> {
+        let audiences: Vec<String> = self.audiences.iter().map(|audience| hcl(audience)).collect();
+        vec![
+            "resource \"databricks_service_principal_federation_policy\" \"bitbucket\" {".to_owned(),
+            format!("  service_principal_id = {id}"),
+            "  oidc_policy = {".to_owned(),
+            format!("    issuer        = {}", hcl(&self.issuer)),
+            format!("    audiences     = [{}]", audiences.join(", ")),
+            format!("    subject_claim = {}", hcl(self.subject_claim)),
+            format!("    subject       = {}", hcl(&self.subject)),
+            "  }".to_owned(),
+            "}".to_owned(),
+        ]
+    }
+
+    /// The policy as lines of the log, with what it means.
+    pub(super) fn shown(&self) -> Vec<String> {
         let mut lines = vec![
             "a policy that fits, for an account admin to create (in the account console: User management, Service \
              principals, its page, Credentials & secrets, Federation policies):"
                 .to_owned(),
         ];
         lines.extend(self.json().lines().map(|line| format!("  {line}")));
-        lines.push(who.to_owned());
+        let narrower = match self.subject_claim {
+            "repositoryUuid" => "; give the step a `deployment:` for a narrower policy",
+            _ => "",
+        };
+        lines.push(format!("{}{narrower}", self.lets_in()));
         lines
     }
 }
 
+#[derive(Serialize)]
+struct Body<'a> {
+    oidc_policy: &'a Policy,
+}
+
+/// A text as Terraform's language quotes it: like JSON, but that `${` and `%{` begin a template.
+fn hcl(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.replace("${", "$${").replace("%{", "%%{")
+}
+
 /// Whether a step of Bitbucket has them.
-pub(super) fn is_of_bitbucket(claims: &Claims) -> bool {
+pub fn is_of_bitbucket(claims: &Claims) -> bool {
     claims.text("repositoryUuid").is_some()
 }
 
@@ -95,4 +137,44 @@ pub fn claims_shown(claims: &Claims) -> Vec<String> {
         line("exp", &text::clock(ends));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(subject: &str) -> Policy {
+        let (issuer, audiences) = ("https://issuer".to_owned(), vec!["a".to_owned(), "b".to_owned()]);
+        Policy { issuer, audiences, subject_claim: "repositoryUuid", subject: subject.to_owned() }
+    }
+
+    #[test]
+    fn what_is_pasted_is_quoted_for_its_reader() {
+        let json =
+            r#"{"oidc_policy":{"issuer":"https://issuer","audiences":["a","b"],"subject_claim":"repositoryUuid","#;
+        assert_eq!(
+            policy("{it's}").command("7"),
+            format!(
+                "databricks account service-principal-federation-policy create 7 --json '{json}\"subject\":\"{{it'\\''s}}\"}}}}'"
+            )
+        );
+        let terraform = policy("{a}${b}%{c}\"").terraform("7");
+        assert_eq!(terraform[4], r#"    audiences     = ["a", "b"]"#);
+        assert_eq!(terraform[6], r#"    subject       = "{a}$${b}%%{c}\"""#);
+    }
+
+    #[test]
+    fn the_narrowest_policy_comes_first_and_sub_only_where_nothing_else_lasts() {
+        let claims = |names: &[&'static str]| {
+            Claims::expected([("iss", "i"), ("sub", "s")].into_iter().chain(names.iter().map(|name| (*name, "{x}"))))
+        };
+        let subjects = |claims: &Claims| -> Vec<&'static str> {
+            Policy::all_for(claims).iter().map(|policy| policy.subject_claim).collect()
+        };
+        let both = claims(&["repositoryUuid", "deploymentEnvironmentUuid", "branchName"]);
+        assert_eq!(subjects(&both), ["deploymentEnvironmentUuid", "repositoryUuid"]);
+        assert_eq!(subjects(&claims(&["repositoryUuid", "workspaceUuid"])), ["repositoryUuid"]);
+        assert_eq!(subjects(&claims(&[])), ["sub"]);
+        assert!(Policy::all_for(&Claims::expected([("sub", "s")])).is_empty());
+    }
 }

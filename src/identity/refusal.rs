@@ -5,7 +5,7 @@ use crate::databricks::error::{ApiError, Error, Meaning, Shape};
 use crate::http::{Answer, Failure, NoCredential};
 use crate::problem::{Code, Problem};
 use crate::secrets::Claims;
-use crate::settings::{AuthType, AzureLogin, IdToken, Login, Settings};
+use crate::settings::{AuthType, AzureLogin, Chosen, IdToken, Login, Route};
 use crate::text;
 use std::time::SystemTime;
 
@@ -112,16 +112,10 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
     if !refusal.is("invalid_grant") {
         return None;
     }
-    let ended = presented.claims.and_then(Claims::expires);
-    if let (Some(ended), Some(now)) = (ended, refusal.date)
-        && let Ok(late) = now.duration_since(ended)
-    {
-        let message = format!(
-            "the identity token ended at {}, {} before it was shown to Databricks: {error}",
-            text::clock(ended),
-            text::duration(late)
-        );
-        return Some(Problem::new(Code::IdentityEnded, message).hint(anew(presented.token)));
+    let ended = presented.claims.zip(refusal.date).and_then(|(claims, now)| ended(claims, now, presented.token));
+    if let Some(mut problem) = ended {
+        problem.message.push_str(&format!(": {error}"));
+        return Some(problem);
     }
     if refusal.says("TOKEN_EXPIRED") {
         let message = format!("the identity token is over: {error}");
@@ -131,7 +125,7 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
     let (message, hint) = if refusal.says("TOKEN_AUDIENCE_INVALID") {
         (
             format!("no federation policy of {id} takes a token that is meant for this audience: {error}"),
-            "let `audiences` of the policy hold one of the token's own, as in the policy below; after a change it takes a \
+            "let `audiences` of the policy hold one of the token's own, as in the policy that is shown here; after a change it takes a \
              minute or two"
                 .to_owned(),
         )
@@ -155,8 +149,8 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
         (
             format!("no federation policy of {id} fits the identity token{or}: {error}"),
             format!(
-                "was the policy made in the last two minutes? then run again; otherwise compare it with the claims \
-                 below{mind}, and {whose}"
+                "was the policy made in the last two minutes? then run again; otherwise compare it with the token's \
+                 claims{mind}, and {whose}"
             ),
         )
     };
@@ -166,6 +160,18 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
         problem.exhibit = claims_shown(claims).into_iter().chain(policy.into_iter().flatten()).collect();
     }
     Some(problem)
+}
+
+/// Why an identity token is of no use any more, if it has ended by then.
+pub fn ended(claims: &Claims, now: SystemTime, token: &IdToken) -> Option<Problem> {
+    let ended = claims.expires()?;
+    let late = now.duration_since(ended).ok()?;
+    let message = format!(
+        "the identity token ended at {}, {} before it was shown to Databricks",
+        text::clock(ended),
+        text::duration(late)
+    );
+    Some(Problem::new(Code::IdentityEnded, message).hint(anew(token)))
 }
 
 /// How to get a token that is not over.
@@ -209,8 +215,11 @@ pub(super) fn of_entra(refusal: &Refusal, login: &AzureLogin) -> Option<Problem>
     Some(Problem::new(Code::InvalidToken, format!("{what}: {error}")).hint(hint))
 }
 
+/// Where a problem is that is about the credential, whatever variable it is in.
+pub const LOG_IN: &str = "log-in";
+
 /// The reason why the workspace does not know us, for the log.
-pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
+pub fn not_logged_in(error: &Error, chosen: &Chosen, route: &Route) -> Problem {
     let mut problem = error.problem();
     match error.meaning() {
         Some(Meaning::PermissionDenied) => {
@@ -219,7 +228,7 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
                  tell which): {}",
                 problem.message
             );
-            let also = match &settings.login.login {
+            let also = match &chosen.login {
                 Login::AzureClientSecret(AzureLogin { resource_id: Some(_), .. }) => {
                     "; or check `DATABRICKS_AZURE_RESOURCE_ID`, and the rights of the application on that resource"
                 }
@@ -233,14 +242,14 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
                  Settings, Identity and access, with the entitlement \"Workspace access\"{also}"
             ));
         }
-        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if settings.login.way == AuthType::Pat => {
+        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if chosen.way == AuthType::Pat => {
             problem.hint = Some(
                 "the token in `DATABRICKS_TOKEN` is wrong, expired, revoked or of another workspace: make a new one; or log \
                  in without a stored secret, by `oidc: true` on the step and `DATABRICKS_CLIENT_ID`"
                     .to_owned(),
             );
         }
-        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if settings.login.way.is_keyless() => {
+        Some(Meaning::InvalidToken | Meaning::Unauthenticated) if chosen.way.is_keyless() => {
             problem.hint = Some(
                 "Databricks has issued the token a moment ago, for this host: check that `DATABRICKS_HOST` is the workspace \
                  that is meant, then run again"
@@ -256,20 +265,25 @@ pub fn not_logged_in(error: &Error, settings: &Settings) -> Problem {
     }
     if problem.code == Code::NotDatabricks && error.api().is_some() {
         let hint = problem.hint.unwrap_or_default();
-        problem.hint = Some(match &settings.workspace_id {
+        problem.hint = Some(match &route.workspace_id {
             None => format!("{hint}; where the host serves several workspaces, set `DATABRICKS_WORKSPACE_ID`"),
             Some(id) => format!("{hint}, and `{id}` the id of that workspace"),
         });
     }
-    if problem.place.is_none() {
-        problem.place = Some(
-            match problem.code {
-                Code::ProxyFailed => "HTTPS_PROXY",
-                Code::InvalidToken | Code::PermissionDenied | Code::NoTrustPolicy | Code::IdentityEnded => "log-in",
-                _ => "DATABRICKS_HOST",
-            }
-            .to_owned(),
-        );
-    }
+    placed(problem)
+}
+
+/// The reason why the host cannot be reached, for the log.
+pub fn not_reached(error: &Error) -> Problem {
+    placed(error.problem())
+}
+
+fn placed(mut problem: Problem) -> Problem {
+    let place = match problem.code {
+        Code::ProxyFailed => "HTTPS_PROXY",
+        Code::InvalidToken | Code::PermissionDenied | Code::NoTrustPolicy | Code::IdentityEnded => LOG_IN,
+        _ => "DATABRICKS_HOST",
+    };
+    problem.place.get_or_insert_with(|| place.to_owned());
     problem
 }

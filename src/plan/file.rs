@@ -16,9 +16,6 @@ const SCHEMA: u32 = 1;
 /// How many differences a message names.
 const NAMED: usize = 3;
 
-/// How much of what somebody may have written by hand is told, in characters.
-const LONGEST: usize = 300;
-
 /// A plan as it is written to `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -278,8 +275,10 @@ impl FileError {
             FileError::NotJson => (format!("`{shown}` is not JSON, or ends in the middle"), again.to_owned()),
             FileError::NotAPlan(what) => (format!("`{shown}` is not a plan: {what}"), again.to_owned()),
             FileError::Newer { schema, by } => {
-                let by =
-                    by.as_ref().map(|by| format!(" by version {}", text::excerpt(by, LONGEST))).unwrap_or_default();
+                let by = by
+                    .as_ref()
+                    .map(|by| format!(" by version {}", text::excerpt(by, text::EXCERPT)))
+                    .unwrap_or_default();
                 let message =
                     format!("`{shown}` was written{by} with schema {schema}, and this version knows {SCHEMA}");
                 (message, "use the same tag of the pipe in both steps".to_owned())

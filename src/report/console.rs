@@ -4,6 +4,7 @@
 use super::Output;
 use crate::event::{Counts, DriftTold, Ending, Event, PlanTold, RunEnd, TaskFailure};
 use crate::exit::Exit;
+use crate::finding::{Finding, Verdict};
 use crate::plan::{self, Intent};
 use crate::problem::Problem;
 use crate::secrets::Redactor;
@@ -37,6 +38,7 @@ enum Style {
     Warning,
     Success,
     Failure,
+    Unknown,
     Debug,
 }
 
@@ -47,6 +49,7 @@ impl Style {
             Style::Warning => "WARNING: ",
             Style::Success => "✔ ",
             Style::Failure => "✖ ",
+            Style::Unknown => "? ",
             Style::Debug => "DEBUG: ",
         }
     }
@@ -57,6 +60,7 @@ impl Style {
             Style::Warning => "\u{1b}[33m",
             Style::Success => "\u{1b}[32m",
             Style::Failure => "\u{1b}[31m",
+            Style::Unknown => "\u{1b}[36m",
             Style::Debug => "\u{1b}[37m",
         }
     }
@@ -175,17 +179,60 @@ impl Console {
                     entries.iter().map(|entry| format!("`{entry}`")).collect::<Vec<_>>().join(", ")
                 ),
             ),
+            Event::Examining(group) => self.info(group.title()),
+            Event::Found(finding) => self.finding(finding),
+            Event::Examined { good, bad, unknown, file } => self.examined(*good, *bad, *unknown, file.as_deref()),
             Event::Stopped { problems, exit } => self.stopped(problems, *exit),
-            Event::Ended { exit, elapsed, requests, repetitions } => {
+            Event::Ended { exit, words, elapsed, requests, repetitions } => {
                 tracing::debug!(
                     "{}, {repetitions} of them repeated, in {}",
                     text::count(*requests as usize, "request"),
                     text::duration(*elapsed)
                 );
                 if *exit != Exit::Done {
-                    self.line(Style::Failure, &format!("{} (exit code {})", exit.words(), exit.code()));
+                    self.line(Style::Failure, &format!("{words} (exit code {})", exit.code()));
                 }
             }
+        }
+    }
+
+    fn finding(&self, finding: &Finding) {
+        let style = match finding.verdict {
+            Verdict::Good => Style::Success,
+            Verdict::Bad => Style::Failure,
+            Verdict::Odd => Style::Warning,
+            Verdict::Unknown => Style::Unknown,
+            Verdict::Told => return self.told(finding),
+        };
+        let place = finding.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+        let code = finding.code.map(|code| format!(" [{}]", code.as_str())).unwrap_or_default();
+        self.line_with_end(style, &format!("{place}{}", finding.message), &code);
+        self.below(finding.hint.as_deref(), finding.link.as_deref(), &finding.exhibit);
+    }
+
+    fn told(&self, finding: &Finding) {
+        // What has lines of its own below it stands out from them.
+        if finding.exhibit.is_empty() {
+            self.detail(&finding.message);
+        } else {
+            self.info(&finding.message);
+        }
+        self.below(finding.hint.as_deref(), finding.link.as_deref(), &finding.exhibit);
+    }
+
+    fn examined(&self, good: usize, bad: usize, unknown: usize, file: Option<&str>) {
+        if let Some(file) = file {
+            self.info(&format!("All findings are in {file}"));
+        }
+        let unknown = match unknown {
+            0 => String::new(),
+            1 => "; 1 thing is not known".to_owned(),
+            _ => format!("; {unknown} things are not known"),
+        };
+        let good = format!("{} found good", text::count(good, "thing"));
+        match bad {
+            0 => self.line(Style::Success, &format!("Nothing was found to be wrong: {good}{unknown}")),
+            _ => self.line(Style::Failure, &format!("{} found, {good}{unknown}", text::count(bad, "problem"))),
         }
     }
 
@@ -302,13 +349,17 @@ impl Console {
 
     fn problem(&self, style: Style, problem: &Problem) {
         self.headline(style, problem);
-        if let Some(hint) = &problem.hint {
+        self.below(problem.hint.as_deref(), problem.link.as_deref(), &problem.exhibit);
+    }
+
+    fn below(&self, hint: Option<&str>, link: Option<&str>, exhibit: &[String]) {
+        if let Some(hint) = hint {
             self.detail(&format!("hint: {hint}"));
         }
-        if let Some(link) = &problem.link {
+        if let Some(link) = link {
             self.detail(link);
         }
-        for line in &problem.exhibit {
+        for line in exhibit {
             self.detail(line);
         }
     }

@@ -9,9 +9,9 @@ mod trigger;
 mod verdict;
 mod watch;
 
-pub use resolve::{Resolved, resolve};
+pub use resolve::{Resolved, resolve, resolve_each};
 pub use shutdown::shutdown;
-pub use trigger::InFlight;
+pub use trigger::{InFlight, may_not_run};
 
 use crate::databricks::Workspace;
 use crate::event::{Emit, Ending, Event, RunEnd};

@@ -72,9 +72,11 @@ mod tests {
             tasks: kinds
                 .iter()
                 .enumerate()
-                .map(|(index, kind)| JobTask { key: format!("t{index}"), kind: (*kind).into() })
+                .map(|(index, kind)| JobTask { key: format!("t{index}"), kind: (*kind).into(), compute: Vec::new() })
                 .collect(),
             parameters: parameters.iter().map(|name| (*name).to_owned()).collect(),
+            run_as: None,
+            job_clusters: Vec::new(),
         }
     }
 

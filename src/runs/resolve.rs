@@ -41,8 +41,16 @@ pub(super) enum What {
 }
 
 impl Resolved {
+    /// The job's id, where it is a job.
+    pub fn job_id(&self) -> Option<i64> {
+        match self.what {
+            What::Job { id, .. } => Some(id),
+            What::Notebook { .. } => None,
+        }
+    }
+
     /// What runs, for people.
-    pub(super) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match &self.what {
             What::Job { id, name, .. } => format!("job {name} ({id})"),
             What::Notebook { path } => format!("notebook {path}"),
@@ -82,6 +90,27 @@ pub async fn resolve(
         ));
     }
     Ok(found)
+}
+
+/// What each entry stands for, one by one: for whoever wants to know of all of them.
+pub async fn resolve_each(
+    workspace: &Workspace,
+    settings: &Settings,
+    root: Option<&WorkspacePath>,
+    tree: Option<&LocalTree>,
+    events: &dyn Emit,
+) -> Vec<(String, Result<Resolved, Stop>)> {
+    let finder = Finder { workspace, settings, root, tree, events };
+    let mut found = Vec::new();
+    for entry in &settings.run {
+        let resolved = match finder.find(entry).await {
+            Ok(what) => Ok(Resolved { entry: entry.clone(), what }),
+            Err(Miss::Problems(problems)) => Err(Stop { exit: Exit::Settings, problems }),
+            Err(Miss::Stop(stop)) => Err(stop),
+        };
+        found.push((entry.clone(), resolved));
+    }
+    found
 }
 
 /// Why an entry was not found.

@@ -2,11 +2,11 @@
 
 use super::Context;
 use super::resolve::{Resolved, What};
-use crate::databricks::error::Error;
+use crate::databricks::error::{Error, Meaning};
 use crate::databricks::runs::{RunNow, Submit};
 use crate::event::{Event, RunLabel};
 use crate::exit::Exit;
-use crate::problem::Code;
+use crate::problem::{Code, Problem};
 use crate::stop::Stop;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -102,15 +102,27 @@ pub(super) async fn trigger(context: &Context<'_>, position: usize, next: &Resol
         .land(Flight { name: next.name(), job_id, task })
         .await
         .map_err(|panicked| Stop::bug(&format!("a trigger ended unexpectedly: {panicked}")))?
-        .map_err(|error| refused(&error, next.name()))?;
+        .map_err(|error| refused(&error, next))?;
     let label = RunLabel { name: next.name(), id };
     context.events.emit(Event::RunTriggered { run: label.clone(), job_id });
     Ok(Triggered { label })
 }
 
+/// The identity may not run the job; `said` are the workspace's own words, where it was asked to.
+pub fn may_not_run(said: Option<&str>) -> Problem {
+    let what = "this identity may not run it";
+    let message = said.map_or_else(|| what.to_owned(), |said| format!("{what}: {said}"));
+    Problem::new(Code::PermissionDenied, message)
+        .hint("give the identity CAN_MANAGE_RUN on the job: in the workspace, the job's page, Permissions")
+}
+
 /// Why there is no run, or perhaps one.
-fn refused(error: &Error, name: String) -> Stop {
-    let mut problem = error.problem().at(name);
+fn refused(error: &Error, next: &Resolved) -> Stop {
+    let mut problem = error.problem();
+    if next.job_id().is_some() && error.meaning() == Some(Meaning::PermissionDenied) {
+        problem = may_not_run(Some(&problem.message));
+    }
+    let mut problem = problem.at(next.name());
     if error.is_about_identity() {
         return Stop::because(Exit::Identity, problem);
     }

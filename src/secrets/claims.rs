@@ -34,6 +34,11 @@ impl Claims {
         object(payload).map(Claims)
     }
 
+    /// What a token would say, as far as that is known without it.
+    pub fn expected<'a>(claims: impl IntoIterator<Item = (&'a str, &'a str)>) -> Claims {
+        Claims(claims.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+    }
+
     /// A claim that is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())

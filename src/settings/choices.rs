@@ -36,7 +36,7 @@ spelled! {
     AuthType: BitbucketOidc "bitbucket-oidc", EnvOidc "env-oidc", FileOidc "file-oidc", OauthM2m "oauth-m2m",
         AzureClientSecret "azure-client-secret", Pat "pat";
     AzureCloud: Public "public", UsGovernment "usgovernment", China "china";
-    Action: Deploy "deploy", Plan "plan", Run "run", Destroy "destroy";
+    Action: Deploy "deploy", Plan "plan", Run "run", Destroy "destroy", Doctor "doctor";
     Prune: None "none", Files "files", All "all", Force "force";
     OnDrift: Backup "backup", Fail "fail", Overwrite "overwrite";
     Level: Read "CAN_READ", Run "CAN_RUN", Edit "CAN_EDIT", Manage "CAN_MANAGE";

@@ -1,7 +1,7 @@
 //! `WORKSPACE_PATH`: where in the workspace files may go.
 
-use super::WorkspacePath;
 use super::echo::Echo;
+use super::{Settings, WorkspacePath};
 use crate::problem::{Code, Problem};
 
 /// The folder that holds a target's state; it is the pipe's own.
@@ -29,6 +29,23 @@ pub(super) fn destination(text: &str, echo: Echo<'_>) -> Result<WorkspacePath, P
             Err(wrong("is in the folder that the pipe keeps its own records in", HINT))
         }
         _ => Ok(path),
+    }
+}
+
+impl Settings {
+    /// The target's folder; `None` where nothing needs one and nothing names one. `slug` is the repository's, `user` who
+    /// is logged in.
+    pub fn root(&self, slug: Option<&str>, user: &str) -> Result<Option<WorkspacePath>, Problem> {
+        if let Some(path) = &self.workspace_path {
+            return Ok(Some(path.clone()));
+        }
+        let (Some(target), Some(slug)) = (&self.target, slug) else { return Ok(None) };
+        let path = format!("/Workspace/Users/{user}/{slug}/{target}");
+        WorkspacePath::parse(&path).map(Some).map_err(|why| {
+            Problem::new(Code::InvalidValue, format!("the default path `{path}` {why}"))
+                .at("WORKSPACE_PATH")
+                .hint("set it")
+        })
     }
 }
 

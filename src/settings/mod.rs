@@ -10,7 +10,9 @@ mod host;
 mod login;
 mod near_miss;
 mod parse;
+mod parts;
 mod path;
+mod patient;
 mod permissions;
 mod proxy;
 mod raw;
@@ -23,6 +25,7 @@ mod validate;
 mod variables;
 
 pub use path::WorkspacePath;
+pub use patient::{OtherBuilds, Patient, StepToken, Way};
 pub use trust::{AzureCloud, Cloud, TrustedHosts, is_account_console};
 pub use variables::{Fallback, Kind, Need, Split, VARIABLES, Variable};
 
@@ -39,20 +42,10 @@ use std::time::Duration;
 pub struct Settings {
     /// How far the walk goes.
     pub action: Action,
-    /// The workspace's address: scheme and authority only, `https` unless it is a loopback address.
-    pub host: url::Url,
+    /// What is connected to, and how it is reached.
+    pub route: Route,
     /// The way to log in.
     pub login: Chosen,
-    /// Where a credential may be sent to.
-    pub trusted: TrustedHosts,
-    /// The workspace's id, for a host that serves several.
-    pub workspace_id: Option<String>,
-    /// The account's id, for a host that serves a whole account.
-    pub account_id: Option<String>,
-    /// Certificates, in DER form, of authorities that are trusted beside the built-in ones.
-    pub authorities: Vec<CertificateDer<'static>>,
-    /// The proxy on the way to Databricks.
-    pub proxy: Option<Proxy>,
     /// What is deployed to: names the default path.
     pub target: Option<String>,
     /// Where the tree goes; `None` means `/Workspace/Users/<me>/<repository>/<target>`.
@@ -92,6 +85,25 @@ pub struct Settings {
     pub debug: bool,
 }
 
+/// The host, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The workspace's address: scheme and authority only, `https` unless it is a loopback address.
+    pub host: url::Url,
+    /// The cloud that its name tells.
+    pub cloud: Option<Cloud>,
+    /// Where a credential may be sent to.
+    pub trusted: TrustedHosts,
+    /// The workspace's id, for a host that serves several.
+    pub workspace_id: Option<String>,
+    /// The account's id, for a host that serves a whole account.
+    pub account_id: Option<String>,
+    /// Certificates, in DER form, of authorities that are trusted beside the built-in ones.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// The proxy on the way to Databricks.
+    pub proxy: Option<Proxy>,
+}
+
 /// How far the walk goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -103,6 +115,8 @@ pub enum Action {
     Run,
     /// Remove what was deployed.
     Destroy,
+    /// Examine all that the others need, and change nothing.
+    Doctor,
 }
 
 /// What becomes of objects that an earlier deploy of this target put there and that the local tree no longer holds.
@@ -283,6 +297,8 @@ pub enum OnPartialSuccess {
 pub struct Reading {
     /// The settings, or all that is wrong with them.
     pub settings: Result<Settings, Vec<Problem>>,
+    /// What the doctor examines; only where `ACTION` asks for it.
+    pub patient: Option<Patient>,
     /// What is odd but does not stop the run: an unknown variable one edit away from a known one, for example.
     pub warnings: Vec<Problem>,
     /// Every secret that the environment holds, ours or Bitbucket's, whether the settings are valid or not: the

@@ -41,6 +41,23 @@ pub(super) fn derived(pipeline: &Pipeline) -> Option<String> {
     pipeline.deployment.as_deref().or(pipeline.branch.as_deref()).map(segment)
 }
 
+/// Why a deploy of this build cannot begin: a tag or a pull request does not name a target. `target` is the derived one.
+pub(super) fn nameless(target: Option<&str>, pipeline: &Pipeline) -> Option<Problem> {
+    let build = match pipeline {
+        Pipeline { deployment: Some(_), .. } => None,
+        Pipeline { pull_request: Some(_), .. } => Some("a pull request"),
+        Pipeline { tag: Some(_), .. } => Some("a tag"),
+        _ => None,
+    };
+    let message = match (build, target) {
+        (Some(build), _) => format!("not set, and the build of {build} does not say what to deploy to"),
+        (None, None) => "not set, and there is neither a deployment environment nor a branch to go by".to_owned(),
+        (None, Some(_)) => return None,
+    };
+    let hint = "set `TARGET`, for example to `production`, or give the step a `deployment:`";
+    Some(Problem::new(Code::MissingVariable, message).hint(hint))
+}
+
 /// `name` as one path segment. Where it has to be altered a hash of the original follows, so that two branches never
 /// share a target by accident.
 fn segment(name: &str) -> String {

@@ -18,6 +18,17 @@ pub enum Cloud {
     Gcp,
 }
 
+impl Cloud {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cloud::Aws => "AWS",
+            Cloud::Azure(_) => "Azure",
+            Cloud::Gcp => "GCP",
+        }
+    }
+}
+
 /// Microsoft's clouds: each has its own Entra ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AzureCloud {

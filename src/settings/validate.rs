@@ -1,12 +1,14 @@
-//! From `RawVariables` to [`Settings`]: each variable by itself, then what they must be to one another.
+//! From `RawVariables` to [`Settings`](super::Settings): each variable by itself, then what they must be to one another.
 
 use super::authorities::authorities;
 use super::custody::{secrets, too_short};
 use super::destination::destination;
 use super::folder::{self, Place};
 use super::host::{Address, account_console, host, is_workspace_id};
-use super::login::{Sources, login};
+use super::login::{Sources, login, step_token, ways};
 use super::near_miss;
+use super::parts::{Parts, TIMEOUT};
+use super::patient::{OtherBuilds, Patient, StepToken, Way};
 use super::permissions::permissions;
 use super::proxy::{proxy, useless_proxies};
 use super::raw;
@@ -16,7 +18,7 @@ use super::target;
 use super::token::is_uuid;
 use super::trust::{self, TrustedHosts};
 use super::variables::{Given, RawVariables, VARIABLES};
-use super::{Action, Files, OnTimeout, Reading, Settings};
+use super::{Action, OnTimeout, Reading};
 use crate::pipeline::{Environment, Pipeline};
 use crate::problem::{Code, Problem};
 use std::path::PathBuf;
@@ -30,11 +32,30 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
     reader.warnings.extend(too_short(environment));
     let place = Place::find(environment, pipeline);
     reader.warnings.extend(useless_proxies(environment));
-    let settings = settings(&mut reader, &raw.variables, environment, pipeline, place);
+    let sight = examine(&mut reader, &raw.variables, environment, pipeline, place);
     let Reader { mut problems, mut warnings, .. } = reader;
     problems.sort_by_key(in_order_of_the_table);
     warnings.sort_by_key(in_order_of_the_table);
-    let settings = match settings {
+    let patient = (sight.parts.action == Ok(Action::Doctor)).then(|| {
+        let filled = sight.parts.clone().filled();
+        Patient {
+            problems: problems.clone(),
+            stops: sight.stops,
+            target: filled.target.clone().unwrap_or_default(),
+            other_builds: sight.other_builds,
+            client_id: sight.client_id,
+            files: filled.files().unwrap_or_default(),
+            plan: filled.plan.clone().unwrap_or_default(),
+            output_dir: sight.parts.output_dir.clone().ok(),
+            timeout: sight.parts.timeout.unwrap_or(TIMEOUT),
+            debug: sight.parts.debug.unwrap_or(false),
+            step_token: sight.step_token,
+            route: filled.route().ok(),
+            ways: sight.ways,
+            settings: filled.settings().ok(),
+        }
+    });
+    let settings = match sight.parts.settings() {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(problems),
         Err(Broken) => {
@@ -44,7 +65,18 @@ pub(super) fn read(environment: &Environment, pipeline: &Pipeline) -> Reading {
             Err(problems)
         }
     };
-    Reading { settings, warnings, secrets }
+    Reading { settings, patient, warnings, secrets }
+}
+
+/// All that was seen of the variables.
+struct Sight {
+    parts: Parts,
+    /// What only the doctor asks for.
+    step_token: StepToken,
+    ways: Vec<Way>,
+    stops: Option<Problem>,
+    other_builds: OtherBuilds,
+    client_id: Option<String>,
 }
 
 /// The reader of the log finds the variables in the order of the README; names that it does not list come last.
@@ -53,19 +85,21 @@ fn in_order_of_the_table(problem: &Problem) -> usize {
     VARIABLES.iter().position(|variable| Some(variable.name) == place).unwrap_or(VARIABLES.len())
 }
 
-fn settings(
+fn examine(
     reader: &mut Reader<'_>,
     raw: &RawVariables,
     environment: &Environment,
     pipeline: &Pipeline,
     place: Place,
-) -> Read<Settings> {
+) -> Sight {
     // Nothing here returns early: every problem is told at once.
     let Connection { host, trusted, workspace_id, account_id } = connection(reader, raw);
-    let login = login(reader, Sources { raw, environment, place: &place, host: host.as_ref().ok() });
+    let sources = Sources { raw, environment, place: &place, host: host.as_ref().ok() };
+    let login = login(reader, sources);
     let authorities = reader.parsed(raw.ca_bundle(), |text, echo| authorities(text, &place.working_directory, echo));
     let proxy = proxy(reader, raw);
     let action = reader.choice::<Action>(raw.action());
+    let doctor = action == Ok(Action::Doctor);
     let chosen = reader.parsed(raw.target(), target::explicit);
     let workspace_path = reader.parsed(raw.workspace_path(), destination);
     let local = local(reader, raw.local_path(), action, &place);
@@ -96,14 +130,24 @@ fn settings(
         Ok(None) => Ok(target::derived(pipeline)),
         Err(Broken) => Err(Broken),
     };
+    let other_builds = match (&local, &chosen, &pipeline.deployment) {
+        (Ok(Some(_)), Ok(None), None) => OtherBuilds::Stop,
+        (Ok(Some(_)), Ok(None), Some(_)) => OtherBuilds::SameTarget { because: "the step has a `deployment:`" },
+        (Ok(Some(_)), Ok(Some(_)), _) => OtherBuilds::SameTarget { because: "`TARGET` says so" },
+        _ => OtherBuilds::Nothing,
+    };
+    let client_id = raw.databricks_client_id().value.filter(|id| is_uuid(id)).map(str::to_ascii_lowercase);
+    let mut stops = None;
     if let (Ok(target), Ok(local), Ok(None)) = (&target, &local, &chosen)
         && local.is_some()
     {
-        target_of_deploy(reader, raw.target(), target.as_deref(), pipeline);
+        stops = target::nameless(target.as_deref(), pipeline).map(|problem| problem.at(raw.target().variable.name));
+        // The doctor says what would stop, and is not stopped by it.
+        reader.problems.extend(stops.clone().filter(|_| !doctor));
     }
     if let (Ok(action), Ok(run), Ok(local)) = (action, &run, &local) {
         something_to_do(reader, raw, action, !run.is_empty(), local.is_some());
-        let (deploys, runs) = (local.is_some(), matches!(action, Action::Deploy | Action::Run));
+        let (deploys, runs) = (local.is_some(), matches!(action, Action::Deploy | Action::Run | Action::Doctor));
         if runs && (action == Action::Run || !deploys) {
             relative_notebooks(reader, raw, run, matches!((&target, &workspace_path), (Ok(None), Ok(None))));
         }
@@ -118,47 +162,41 @@ fn settings(
         waiting_only(reader, raw, on_timeout, show_output);
     }
 
-    let action = action?;
-    let files = match local? {
-        None => None,
-        Some(_) if action == Action::Destroy => None,
-        Some((local, shown)) => Some(Files {
-            local,
-            shown,
-            clone_root: place.clone_root,
-            include: include?,
-            exclude: exclude?,
-            secret_scan: secret_scan?,
-        }),
-    };
-    Ok(Settings {
+    let ways = if doctor { ways(reader, sources, login.as_ref().ok()) } else { Vec::new() };
+    let step_token = step_token(sources);
+    let parts = Parts {
         action,
-        host: host?,
-        login: login?,
-        trusted: trusted?,
-        workspace_id: workspace_id?,
-        account_id: account_id?,
-        authorities: authorities?.unwrap_or_default(),
-        proxy: proxy?,
-        target: target?,
-        workspace_path: workspace_path?,
+        host,
+        login,
+        trusted,
+        workspace_id,
+        account_id,
+        authorities,
+        proxy,
+        target,
+        workspace_path,
+        local,
         local_path,
-        files,
-        prune: prune?,
-        on_drift: on_drift?,
-        permissions: permissions?.unwrap_or_default(),
-        plan: plan?,
-        run: run.map(|run| if matches!(action, Action::Deploy | Action::Run) { run } else { Vec::new() })?,
-        params: params?,
-        run_cluster_id: run_cluster_id?,
-        wait: wait?,
-        timeout: timeout?,
-        on_timeout: on_timeout?,
-        on_partial_success: on_partial_success?,
-        show_output: show_output?,
-        output_dir: output_dir?,
-        debug: debug?,
-    })
+        clone_root: place.clone_root,
+        include,
+        exclude,
+        secret_scan,
+        prune,
+        on_drift,
+        permissions,
+        plan,
+        run,
+        params,
+        run_cluster_id,
+        wait,
+        timeout,
+        on_timeout,
+        on_partial_success,
+        show_output,
+        output_dir,
+        debug,
+    };
+    Sight { parts, step_token, ways, stops, other_builds, client_id }
 }
 
 /// What is connected to.
@@ -265,7 +303,7 @@ fn plan(
     has_files: bool,
     place: &Place,
 ) -> Read<Option<PathBuf>> {
-    if action != Ok(Action::Deploy) || !has_files {
+    if !matches!(action, Ok(Action::Deploy | Action::Doctor)) || !has_files {
         return reader.text(given).map(|_| None);
     }
     reader.parsed(given, |text, echo| folder::plan(text, place, echo))
@@ -287,24 +325,6 @@ fn cluster_id(text: &str, echo: super::echo::Echo<'_>) -> Result<String, Problem
         _ => Err(Problem::new(Code::InvalidValue, format!("{} is not the id of a cluster", echo.show(text))).hint(
             "open the cluster in Databricks: its id, like `0123-456789-abcdefgh`, is in the address of the page",
         )),
-    }
-}
-
-/// A deploy must know its target: a tag or a pull request does not name one.
-fn target_of_deploy(reader: &mut Reader<'_>, given: Given<'_>, target: Option<&str>, pipeline: &Pipeline) {
-    let build = match pipeline {
-        Pipeline { deployment: Some(_), .. } => None,
-        Pipeline { pull_request: Some(_), .. } => Some("a pull request"),
-        Pipeline { tag: Some(_), .. } => Some("a tag"),
-        _ => None,
-    };
-    let hint = "set `TARGET`, for example to `production`, or give the step a `deployment:`";
-    if let Some(build) = build {
-        let message = format!("not set, and the build of {build} does not say what to deploy to");
-        let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
-    } else if target.is_none() {
-        let message = "not set, and there is neither a deployment environment nor a branch to go by";
-        let _: Read<()> = reader.fail(given, Problem::new(Code::MissingVariable, message).hint(hint));
     }
 }
 

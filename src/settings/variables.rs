@@ -262,7 +262,7 @@ variables! {
     "Control" {
         action "ACTION" Kind::Choice(Action::NAMES), Optional, Fallback::Value("deploy"),
             "How far the pipe goes: `deploy` deploys the files, then runs; `plan` tells what a deploy would do; `run` only \
-             runs; `destroy` removes what was deployed.";
+             runs; `destroy` removes what was deployed; `doctor` examines all that the others need, and changes nothing.";
         plan "PLAN" Kind::File, Optional, Fallback::Nothing,
             "File of the clone that a step with `ACTION: plan` wrote, relative to the step's working directory: a deploy stops \
              unless its plan is still that one.";

@@ -11,9 +11,9 @@ use crate::problem::{Code, Problem};
 use crate::report::claim;
 use crate::settings::{Action, WorkspacePath};
 use crate::source::{Kind, LocalTree};
-use crate::state::{DeployedBy, Owner, RelativePath, StepId};
+use crate::state::{DeployedBy, RelativePath, StepId};
 use crate::stop::Stop;
-use crate::target::{Observed, Target, collect};
+use crate::target::{Observed, Target, collect, owner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// Brings the target to what the settings ask for, or tells what that would take.
 pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&LocalTree>) -> Result<(), Stop> {
     let settings = step.settings;
-    let owner = owner(step);
+    let owner = owner(step.pipeline, settings);
     let target = Target { workspace: step.workspace, root, owner: &owner, events: step.events };
     let approved = settings.plan.as_deref().map(|path| approved(step, path)).transpose()?;
     let local = tree.map(local::planned).transpose()?.unwrap_or_default();
@@ -267,16 +267,6 @@ fn left_alone(step: &Step<'_>, plan: &Plan) {
     if !told.is_empty() {
         step.events.emit(Event::LeftAlone(told));
     }
-}
-
-fn owner(step: &Step<'_>) -> Owner {
-    let (pipeline, settings) = (step.pipeline, step.settings);
-    Owner::new(
-        pipeline.repository.as_deref(),
-        pipeline.repository_uuid.as_deref(),
-        settings.local_path.as_deref().unwrap_or("."),
-        settings.target.as_deref().unwrap_or_default(),
-    )
 }
 
 fn by(step: &Step<'_>) -> DeployedBy {

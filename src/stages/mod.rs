@@ -2,5 +2,6 @@
 //! what the modules below work with.
 
 pub(crate) mod connect;
+pub(crate) mod doctor;
 pub(crate) mod files;
 pub(crate) mod local;

@@ -55,10 +55,11 @@ impl PartialEq for Kept {
 /// What is wrong with a text that should have been JSON of ours. What the parser quotes of it may be as long as it is.
 pub(crate) fn what_is_wrong(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
-    const LONGEST: usize = 300;
     match error.classify() {
         Category::Eof => "ends in the middle".into(),
         Category::Syntax | Category::Io => format!("is not JSON (line {})", error.line()),
-        Category::Data => format!("is not what the pipe wrote: {}", crate::text::excerpt(&error.to_string(), LONGEST)),
+        Category::Data => {
+            format!("is not what the pipe wrote: {}", crate::text::excerpt(&error.to_string(), crate::text::EXCERPT))
+        }
     }
 }

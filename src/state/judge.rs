@@ -14,9 +14,6 @@ use crate::problem::{Code, Problem};
 use crate::stop::Stop;
 use crate::text;
 
-/// How much of what somebody else may have written is told, in characters.
-const LONGEST: usize = 300;
-
 /// What to go on with, and what to say about it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accepted {
@@ -35,14 +32,14 @@ impl Found {
             Found::Ours(state) => Ok(Accepted { state: Some(*state), warning: None }),
             Found::Unreadable(why) => {
                 // What is quoted of it may be as long as it is.
-                let why = text::excerpt(&why, LONGEST);
+                let why = text::excerpt(&why, text::EXCERPT);
                 let problem = Problem::new(Code::DamagedState, format!("the target's state {why}; it counts as lost"))
                     .at(file)
                     .hint("nothing needs to be done: what is there is compared once, and `ON_DRIFT` decides about what differs");
                 Ok(Accepted { state: None, warning: Some(problem) })
             }
             Found::Newer { schema, by } => {
-                let by = by.map(|by| format!(" by version {}", text::excerpt(&by, LONGEST))).unwrap_or_default();
+                let by = by.map(|by| format!(" by version {}", text::excerpt(&by, text::EXCERPT))).unwrap_or_default();
                 let message =
                     format!("the target's state was written{by} with schema {schema}, and this version knows {SCHEMA}");
                 stop(
@@ -53,7 +50,7 @@ impl Found {
             }
             Found::Foreign(whose) => {
                 let (owner, by) = *whose;
-                let owner = text::excerpt(&owner.to_string(), LONGEST);
+                let owner = text::excerpt(&owner.to_string(), text::EXCERPT);
                 let problem = Problem::new(
                     Code::ForeignOwner,
                     format!("the target belongs to {owner}, and this is {me}"),

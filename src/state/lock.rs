@@ -108,6 +108,11 @@ impl Lock {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
+    /// When the lease ends, by the service's clock.
+    pub fn expires(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_secs(self.expires_at?))
+    }
+
     /// When a lease ends that begins now, by the service's clock.
     pub fn lease_from(now: SystemTime) -> u64 {
         (now + LEASE).duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()

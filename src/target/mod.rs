@@ -4,6 +4,7 @@
 mod evidence;
 mod listing;
 mod records;
+mod rights;
 
 pub use evidence::collect;
 pub(crate) use evidence::form;
@@ -12,17 +13,19 @@ pub(crate) use listing::all as list_all;
 use records::ReadState;
 pub(crate) use records::records as list_records;
 pub use records::{Holder, Records};
+pub use rights::{may_not_read, may_not_write};
 
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
-use crate::databricks::objects::{Listing, ObjectKind};
+use crate::databricks::objects::{Listing, Object, ObjectKind};
 use crate::digest::Digest;
 use crate::event::Emit;
 use crate::exit::Exit;
+use crate::pipeline::Pipeline;
 use crate::plan::{Local, Ours, Remote, Seen, folders_to_list};
 use crate::problem::{Code, Problem};
-use crate::settings::WorkspacePath;
-use crate::state::{Found, Journal, Owner, RelativePath, State};
+use crate::settings::{Settings, WorkspacePath};
+use crate::state::{Accepted, Found, Journal, Owner, RelativePath, State};
 use crate::stop::Stop;
 use std::collections::BTreeMap;
 
@@ -63,6 +66,26 @@ pub struct Observed {
 }
 
 impl Target<'_> {
+    /// The folder itself; `None` where it is not there, or not for us.
+    pub async fn folder(&self) -> Result<Option<Object>, Stop> {
+        let found = self.workspace.object(self.root.as_str()).await;
+        match found.map_err(|error| stop(&error, self.root.as_str()))? {
+            Some(object) if !matches!(object.kind, ObjectKind::Folder | ObjectKind::GitFolder) => {
+                Err(no_folder(self.root, &object.kind))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Whose the target is, by its records alone; `folder` is what [`folder`](Target::folder) has found.
+    pub async fn whose(&self, folder: Option<&Object>) -> Result<Accepted, Stop> {
+        let found = self.read_state().await?.found;
+        if folder.is_none() && !matches!(found, Found::Nothing) {
+            return Err(self.invisible());
+        }
+        found.accept(self.state_file().as_str(), self.owner)
+    }
+
     /// Looks at our records, and at every folder that holds, held or will hold something of ours: one request each.
     ///
     /// The state is read before anything but the root is listed. So whoever takes the lock later, and finds the same state,
@@ -131,6 +154,16 @@ impl Target<'_> {
     }
 }
 
+/// Who deploys, by the repository and the settings.
+pub fn owner(pipeline: &Pipeline, settings: &Settings) -> Owner {
+    Owner::new(
+        pipeline.repository.as_deref(),
+        pipeline.repository_uuid.as_deref(),
+        settings.local_path.as_deref().unwrap_or("."),
+        settings.target.as_deref().unwrap_or_default(),
+    )
+}
+
 /// Something of another kind stands where our records go.
 fn in_the_way(path: &WorkspacePath, kind: &ObjectKind, wanted: &str) -> Stop {
     let kind = kind.with_article();
@@ -150,14 +183,10 @@ fn no_folder(root: &WorkspacePath, kind: &ObjectKind) -> Stop {
 /// The end of looking around: nothing has been changed.
 pub(crate) fn stop(error: &Error, path: &str) -> Stop {
     let exit = if error.is_about_identity() { Exit::Identity } else { Exit::Deploy };
-    let problem = error.problem().at(path);
-    Stop::because(
-        exit,
-        match error.meaning() {
-            Some(Meaning::PermissionDenied) => {
-                problem.hint("give the identity the permission to read and manage the target's folder")
-            }
-            _ => problem,
-        },
-    )
+    let problem = error.problem();
+    let problem = match error.meaning() {
+        Some(Meaning::PermissionDenied) => may_not_read(Some(&problem.message)),
+        _ => problem,
+    };
+    Stop::because(exit, problem.at(path))
 }

@@ -9,6 +9,7 @@ use crate::problem::{Code, Problem};
 use crate::settings::WorkspacePath;
 use crate::state::{FILE, FOLDER, Found, FoundJournal, JOURNAL, Journal, Lock, State};
 use crate::stop::Stop;
+use crate::text;
 use std::collections::BTreeSet;
 
 /// Which records are there.
@@ -56,6 +57,13 @@ pub struct Holder {
     pub generation: u64,
     /// What the file says; why it cannot be read, as the end of a sentence that starts with the file.
     pub lock: Result<Lock, String>,
+}
+
+impl Holder {
+    /// The page of the build that holds the lock, where it is one that can be shown.
+    pub fn link(&self) -> Option<String> {
+        self.lock.as_ref().ok().and_then(|lock| lock.held_by.page())
+    }
 }
 
 /// What the state said, and in which bytes: whether it is still the same is asked once the lock is held.
@@ -108,6 +116,20 @@ impl Target<'_> {
             Err(error) => return Err(stop(&error, file.as_str())),
         };
         Ok(Some(Holder { generation, lock }))
+    }
+
+    /// Whoever holds the lock, in words: `build 42 of acme/etl`; our own repository is not named.
+    pub fn whom(&self, holder: &Holder) -> String {
+        let lock = match &holder.lock {
+            Ok(lock) => lock,
+            Err(why) => {
+                return format!("somebody unknown ({} {})", self.lock_file(holder.generation), text::one_line(why));
+            }
+        };
+        let build = lock.held_by.build.as_ref();
+        let build = build.map_or_else(|| "another process".to_owned(), |build| format!("build {build}"));
+        let whom = if lock.owner == *self.owner { build } else { format!("{build} of {}", lock.owner) };
+        text::excerpt(&whom, text::EXCERPT)
     }
 
     pub(super) async fn read_state(&self) -> Result<ReadState, Stop> {

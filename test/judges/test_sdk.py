@@ -10,7 +10,7 @@ import time
 import pytest
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.core import Config
-from databricks.sdk.service import jobs, workspace
+from databricks.sdk.service import compute, jobs, sql, workspace
 from databricks.sdk.service.workspace import (
     ExportFormat, ImportFormat, Language, ObjectType, WorkspaceObjectAccessControlRequest, WorkspaceObjectPermissionLevel,
 )
@@ -261,6 +261,29 @@ def test_rights_on_a_folder(w, folder):
     viewer.user_name = "nobody@example.com"
     with pytest.raises(errors.NotFound, match="does not exist"):
         w.workspace.update_permissions("directories", number, access_control_list=[viewer])
+
+
+def test_rights_on_a_job(w, sandbox):
+    number = sandbox.job("nightly-etl")
+    told = w.jobs.get_permissions(str(number))
+    assert (told.object_type, told.object_id) == ("job", f"/jobs/{number}")
+    rights = {entry.user_name or entry.group_name: entry.all_permissions for entry in told.access_control_list}
+    assert rights["ci@example.com"][0].permission_level == jobs.JobPermissionLevel.IS_OWNER
+    assert rights["admins"][0].inherited and rights["admins"][0].permission_level == jobs.JobPermissionLevel.CAN_MANAGE
+    with pytest.raises(errors.PermissionDenied, match="does not have Manage permissions on Job"):
+        client(sandbox, sandbox.token_of("viewer@example.com")).jobs.get_permissions(str(number))
+
+
+def test_what_jobs_run_on(w):
+    cluster = w.clusters.get("0123-456789-abcdefgh")
+    assert (cluster.cluster_name, cluster.state) == ("shared", compute.State.TERMINATED)
+    # The SDK knows the service's words for a missing one.
+    with pytest.raises(errors.ResourceDoesNotExist, match="Cluster 0000-000000-missing0 does not exist"):
+        w.clusters.get("0000-000000-missing0")
+    warehouse = w.warehouses.get("abcdef0123456789")
+    assert (warehouse.name, warehouse.state) == ("reports", sql.State.STOPPED)
+    with pytest.raises(errors.NotFound):
+        w.warehouses.get("0000000000000000")
 
 
 def test_delete(w, folder):

@@ -25,7 +25,7 @@ fn little_is_needed_and_the_rest_has_defaults() {
     let settings =
         valid(&clone, &[("LOCAL_PATH", "./notebooks"), ("BITBUCKET_BRANCH", "main"), ("RUN", " "), ("WAIT", "")]);
     assert_eq!(settings.action, Action::Deploy);
-    assert_eq!(settings.host.as_str(), "https://dbc-1234.cloud.databricks.com/");
+    assert_eq!(settings.route.host.as_str(), "https://dbc-1234.cloud.databricks.com/");
     assert_eq!(settings.target.as_deref(), Some("main"));
     assert_eq!(settings.workspace_path, None);
     let files = settings.files.unwrap();

@@ -39,6 +39,8 @@ fn settled(log: &str) -> String {
         (r"\([0-9]+ attempts\)", "(<n> attempts)"),
         // The fake workspace's clock goes on while a process starts.
         (r"(2026-03-02[ T][0-9]{2}:[0-9]{2}):[0-9]{2}", "${1}:<s>"),
+        // Other days are today.
+        (r"20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC", "<date> UTC"),
         (r"(?-u:\b)[0-9]+(h|m|s|ms)( [0-9]+(h|m|s|ms))*(?-u:\b)", "<time>"),
     ] {
         let pattern = regex::Regex::new(pattern).expect("the pattern is right");

@@ -154,6 +154,7 @@ impl Step {
             output: Box::new(log.clone()),
             redactor: Redactor::new(),
             wire: Some(Arc::new(InMemory::new(sandbox.clone()))),
+            clock: sandbox.time(),
             nonce,
         };
         let environment = Environment::new(variables, self.root());

@@ -180,7 +180,7 @@ fn by_code(error: &ApiError) -> Option<Meaning> {
         // The front door answers every refused credential so, and a lacking permission with PERMISSION_DENIED.
         "403" => Meaning::InvalidToken,
         "TEMPORARILY_UNAVAILABLE" | "DEADLINE_EXCEEDED" => Meaning::Transient,
-        "INVALID_PARAMETER_VALUE" if is_missing_job(error) => Meaning::NotFound,
+        "INVALID_PARAMETER_VALUE" if is_missing_job(error) || is_missing_cluster(error) => Meaning::NotFound,
         "INVALID_PARAMETER_VALUE" | "MALFORMED_REQUEST" | "BAD_REQUEST" | "INVALID_STATE"
             if !mentions(error, &NOT_READY) && !mentions(error, &CUT_SHORT) =>
         {
@@ -196,6 +196,12 @@ fn is_missing_job(error: &ApiError) -> bool {
     error.request.contains("/jobs/")
         && ((["Job ", "Run "].iter().any(|start| message.starts_with(start)) && message.contains(" does not exist"))
             || (message.starts_with("Run: ") && message.contains(" in job: ") && message.contains(" doesn't exist")))
+}
+
+/// Nor is a missing cluster.
+fn is_missing_cluster(error: &ApiError) -> bool {
+    let message = error.message.as_str();
+    error.request.contains("/clusters/get") && message.starts_with("Cluster ") && message.contains(" does not exist")
 }
 
 fn is_missing_parent(error: &ApiError) -> bool {

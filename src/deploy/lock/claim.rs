@@ -9,10 +9,9 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::plan::Seen;
 use crate::problem::{Code, Problem};
-use crate::state::{DeployedBy, LEASE, Lock, Owner, RelativePath, StepId};
+use crate::state::{DeployedBy, LEASE, Lock, RelativePath, StepId};
 use crate::stop::Stop;
 use crate::target::{Holder, Observed, Records, Target};
-use crate::text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +22,6 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// How often the log says that we still wait.
 const HEARTBEAT: Duration = Duration::from_secs(60);
-
-/// How much is told of who holds the lock, in characters: somebody else has written it.
-const LONGEST: usize = 300;
 
 /// Who wants the lock, and until when.
 pub struct Claim<'a> {
@@ -67,7 +63,7 @@ impl Claim<'_> {
                 _ => {
                     if let Some(taken) = self.create(&records, observed).await? {
                         if let Some((holder, Some(from))) = dead {
-                            self.target.events.emit(Event::LockPassedOver { from, link: link_of(holder) });
+                            self.target.events.emit(Event::LockPassedOver { from, link: holder.link() });
                         }
                         return Ok(Taken { unchanged: taken.unchanged && !wait.waited, ..taken });
                     }
@@ -183,17 +179,8 @@ impl Claim<'_> {
         }
     }
 
-    fn words(&self, holder: &Holder) -> String {
-        match &holder.lock {
-            Ok(lock) => text::excerpt(&in_words(&lock.owner, &lock.held_by, self.target.owner), LONGEST),
-            Err(why) => {
-                format!("somebody unknown ({} {})", self.target.lock_file(holder.generation), text::one_line(why))
-            }
-        }
-    }
-
     fn never_free(&self, holder: Option<&Holder>) -> Stop {
-        let (message, hint) = match holder.map(|holder| self.words(holder)) {
+        let (message, hint) = match holder.map(|holder| self.target.whom(holder)) {
             Some(whom) => (format!("{whom} deploys to the target, and did not end before `TIMEOUT` did"), FREE_HINT),
             None => {
                 let message = "the target's lock could not be created before `TIMEOUT` ended: the workspace said that it \
@@ -202,7 +189,7 @@ impl Claim<'_> {
             }
         };
         let problem = Problem::new(Code::Locked, message).at(self.target.root.to_string()).hint(hint);
-        let link = holder.and_then(link_of);
+        let link = holder.and_then(Holder::link);
         Stop::because(Exit::Conflict, Problem { link, ..problem })
     }
 }
@@ -255,7 +242,7 @@ impl Wait {
 
     /// Says whom we wait for: once, then now and again.
     fn tell(&mut self, claim: &Claim<'_>, holder: &Holder) {
-        let (now, whom) = (Instant::now(), claim.words(holder));
+        let (now, whom) = (Instant::now(), claim.target.whom(holder));
         let began = *self.began.get_or_insert(now);
         match self.told {
             Some((generation, at)) if generation == holder.generation && at.elapsed() < HEARTBEAT => return,
@@ -264,22 +251,11 @@ impl Wait {
             }
             _ => {
                 let to = claim.target.root.to_string();
-                claim.target.events.emit(Event::LockWait { to, whom, link: link_of(holder) });
+                claim.target.events.emit(Event::LockWait { to, whom, link: holder.link() });
             }
         }
         self.told = Some((holder.generation, now));
     }
-}
-
-/// `build 42 of acme/etl`: our own repository is not named.
-fn in_words(owner: &Owner, by: &DeployedBy, me: &Owner) -> String {
-    let build = by.build.as_ref().map_or_else(|| "another process".to_owned(), |build| format!("build {build}"));
-    if owner == me { build } else { format!("{build} of {owner}") }
-}
-
-/// The page of the build that holds the lock, where it is one that can be shown.
-fn link_of(holder: &Holder) -> Option<String> {
-    holder.lock.as_ref().ok().and_then(|lock| lock.held_by.page())
 }
 
 fn refused(error: &Error, held: &Held) -> Stop {

@@ -7,6 +7,7 @@ mod unused;
 
 use super::folder::Place;
 use super::parse::{choice, unresolved};
+use super::patient::{StepToken, Way};
 use super::reader::{Broken, Read, Reader};
 use super::variables::{Given, RawVariables};
 use super::{AuthType, Chosen, IdToken, Login};
@@ -58,6 +59,35 @@ pub(super) fn login(reader: &mut Reader<'_>, sources: Sources<'_>) -> Read<Chose
         because.push_str(&format!("; not keyless, because {why}"));
     }
     Ok(Chosen { way, login, because })
+}
+
+/// Every way whose variables are set, and the one that is taken, for the doctor. What is wrong with another one than
+/// that is told with it, and not as a problem of the settings: an ordinary run does not read it.
+pub(super) fn ways(reader: &mut Reader<'_>, sources: Sources<'_>, taken: Option<&Chosen>) -> Vec<Way> {
+    let mut all = Vec::new();
+    for way in ORDER {
+        if let Some(taken) = taken.filter(|taken| taken.way == way) {
+            all.push(Way { way, login: Ok(taken.clone()), taken: true });
+        } else if sources.allow(way) {
+            let (problems, warnings) = (reader.problems.len(), reader.warnings.len());
+            let login = read(reader, sources, way);
+            // Two ways may share a variable, of which the first has told what is wrong.
+            let problems = reader.problems.split_off(problems);
+            reader.warnings.truncate(warnings);
+            let login = login.map(|login| Chosen { way, because: sources.reason(way, &login), login });
+            all.push(Way { way, login: login.map_err(|Broken| problems), taken: false });
+        }
+    }
+    all
+}
+
+/// What stands where Bitbucket puts the step's identity token.
+pub(super) fn step_token(sources: Sources<'_>) -> StepToken {
+    match (sources.raw_step_token(), sources.step_token()) {
+        (None, _) => StepToken::Missing,
+        (Some(_), None) => StepToken::Unreadable,
+        (Some(_), Some((_, claims))) => StepToken::Claims(claims),
+    }
 }
 
 fn read(reader: &mut Reader<'_>, sources: Sources<'_>, way: AuthType) -> Read<Login> {

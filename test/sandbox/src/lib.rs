@@ -47,6 +47,7 @@
 mod answer;
 mod bodies;
 mod clock;
+mod compute;
 mod doors;
 mod entra;
 mod errors;

@@ -204,6 +204,11 @@ impl Principals {
         self.known.iter().find(|(_, known)| known.name == name).map(|(id, known)| (*id, Arc::clone(known)))
     }
 
+    /// Everybody.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Principal> {
+        self.known.iter().map(|(_, principal)| &**principal)
+    }
+
     pub(crate) fn set_token_state(&mut self, name: &str, state: TokenState) {
         for (_, principal) in self.known.iter_mut().filter(|(_, principal)| principal.name == name) {
             Arc::make_mut(principal).token = state;

@@ -1,6 +1,7 @@
 //! The handle that tests hold.
 
 use crate::clock::Clock;
+use crate::compute::Compute;
 use crate::entra::Entra;
 use crate::faults::{Fault, Faults};
 use crate::freeze::Freezer;
@@ -81,6 +82,7 @@ impl Sandbox {
             permissions: Permissions::default(),
             jobs: Jobs::default(),
             runs: Runs::default(),
+            compute: Compute::default(),
             faults: Faults::default(),
             freezer: Freezer::default(),
             buckets: Vec::new(),
@@ -137,6 +139,12 @@ impl Sandbox {
     #[must_use]
     pub fn workspace_id(&self) -> i64 {
         self.state().workspace_id
+    }
+
+    /// What time it is there.
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        self.state().clock.wall()
     }
 
     /// Lets somebody else in: makes the home folder and returns a new token.

@@ -1,6 +1,7 @@
 //! Everything the workspace remembers.
 
 use crate::clock::Clock;
+use crate::compute::Compute;
 use crate::entra::Entra;
 use crate::faults::Faults;
 use crate::freeze::Freezer;
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) permissions: Permissions,
     pub(crate) jobs: Jobs,
     pub(crate) runs: Runs,
+    pub(crate) compute: Compute,
     pub(crate) faults: Faults,
     pub(crate) freezer: Freezer,
     pub(crate) buckets: Vec<Bucket>,

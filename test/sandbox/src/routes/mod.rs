@@ -1,5 +1,6 @@
 //! Which request is for whom.
 
+mod compute;
 mod identity;
 mod jobs;
 mod paging;
@@ -43,13 +44,21 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<Route> {
             ("POST", "2.0/workspace/import") => workspace::import,
             ("GET", "2.0/workspace/export") => workspace::export,
             ("POST", "2.0/workspace/delete") => workspace::delete,
-            (method, api) => match (method, api.strip_prefix("2.0/permissions/directories/")) {
-                ("GET", Some(_)) => permissions::get,
-                ("PATCH", Some(_)) => permissions::update,
-                ("PUT", Some(_)) => permissions::set,
+            ("GET", "2.1/clusters/get" | "2.0/clusters/get") => compute::cluster,
+            (method, api) => match (method, one_below(api)?) {
+                ("GET", "2.0/permissions/directories") => permissions::get,
+                ("PATCH", "2.0/permissions/directories") => permissions::update,
+                ("PUT", "2.0/permissions/directories") => permissions::set,
+                ("GET", "2.0/permissions/jobs") => permissions::of_job,
+                ("GET", "2.0/sql/warehouses") => compute::warehouse,
                 _ => return None,
             },
         },
     };
     Some(route)
+}
+
+/// Where the one thing lies that the end of a path names.
+fn one_below(api: &str) -> Option<&str> {
+    api.rsplit_once('/').map(|(collection, _)| collection)
 }

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod client;
+mod compute;
 #[cfg(test)]
 mod entra;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Rights on folders: given, inherited, refused.
 
 use crate::client::{Answer, Client};
-use databricks_sandbox::{FolderRight, PermissionLevel, Principal};
+use databricks_sandbox::{FolderRight, JobRight, PermissionLevel, Principal};
 use serde_json::{Value, json};
 
 const ROBOT: &str = "01234567-89ab-cdef-0123-456789abcdef";
@@ -53,20 +53,22 @@ async fn a_patch_merges_and_a_put_replaces() {
     let folder = Folder::new("/Shared/etl").await;
     let nothing = folder.get().await;
     assert_eq!((nothing.status, nothing.body["object_type"].as_str()), (200, Some("directory")));
-    assert_eq!(rights(&nothing), ["admins: CAN_MANAGE inherited"]);
+    // Everybody may write to what is shared.
+    let users = "users: CAN_MANAGE inherited".to_owned();
+    assert_eq!(rights(&nothing), ["admins: CAN_MANAGE inherited", &users]);
     let robot = json!({ "service_principal_name": ROBOT, "permission_level": "CAN_EDIT" });
     let user = |level: &str| json!({ "user_name": "b@example.com", "permission_level": level });
     let team = json!({ "group_name": "team", "permission_level": "CAN_READ" });
     let given = folder.send("PATCH", json!([robot, user("CAN_MANAGE")])).await;
     let (robot_edits, admins) = (format!("{ROBOT}: CAN_EDIT"), "admins: CAN_MANAGE inherited".to_owned());
-    assert_eq!(rights(&given), ["b@example.com: CAN_MANAGE", &admins, &robot_edits]);
-    assert_eq!(given.body["access_control_list"][2]["display_name"], "robot");
+    assert_eq!(rights(&given), ["b@example.com: CAN_MANAGE", &admins, &users, &robot_edits]);
+    assert_eq!(given.body["access_control_list"][3]["display_name"], "robot");
     // Merging gives less, too, where less is asked for.
     let given = folder.send("PATCH", json!([team, user("CAN_READ")])).await;
-    assert_eq!(rights(&given), ["b@example.com: CAN_READ", &admins, "team: CAN_READ", &robot_edits]);
+    assert_eq!(rights(&given), ["b@example.com: CAN_READ", &admins, "team: CAN_READ", &users, &robot_edits]);
     assert_eq!(rights(&folder.get().await), rights(&given));
     let replaced = folder.send("PUT", json!([team])).await;
-    assert_eq!(rights(&replaced), [&admins, "team: CAN_READ"]);
+    assert_eq!(rights(&replaced), [&admins, "team: CAN_READ", &users]);
     assert!(folder.client.sandbox.unknown_routes().is_empty());
 }
 
@@ -96,7 +98,8 @@ async fn what_is_deleted_loses_what_was_given_on_it() {
     assert_eq!(folder.get().await.error().1, "RESOURCE_DOES_NOT_EXIST");
     folder.client.sandbox.put_folder("/Shared/etl");
     let anew = target(&folder.client, "/Shared/etl").await;
-    assert_eq!(rights(&folder.client.get(&anew).await), ["admins: CAN_MANAGE inherited"]);
+    let left = ["admins: CAN_MANAGE inherited", "users: CAN_MANAGE inherited"];
+    assert_eq!(rights(&folder.client.get(&anew).await), left);
 }
 
 #[tokio::test]
@@ -130,7 +133,8 @@ async fn refusals() {
         let refused = folder.send("PATCH", json!([good, entry])).await;
         assert_eq!((refused.error().1, refused.error().2), (code, text));
     }
-    assert_eq!(rights(&folder.get().await), ["admins: CAN_MANAGE inherited"], "all or nothing");
+    let left = ["admins: CAN_MANAGE inherited", "users: CAN_MANAGE inherited"];
+    assert_eq!(rights(&folder.get().await), left, "all or nothing");
 
     let reader = Principal::user("c@example.com").in_folder("/Shared/etl", FolderRight::Read);
     let reader = folder.client.with_token(folder.client.sandbox.add_principal(reader));
@@ -142,4 +146,62 @@ async fn refusals() {
     assert_eq!(stranger.get(&folder.target).await.error().1, "RESOURCE_DOES_NOT_EXIST");
     assert_eq!(folder.client.get("/api/2.0/permissions/directories/x").await.status, 400);
     assert_eq!(folder.client.get("/api/2.0/permissions/notebooks/1").await.error().1, "ENDPOINT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_list_says_who_really_may_write() {
+    let folder = Folder::new("/Shared/etl").await;
+    let reader = Principal::user("c@example.com").in_folder("/Shared/etl", FolderRight::Read);
+    folder.client.sandbox.add_principal(reader);
+    let robot = format!("{ROBOT}: CAN_MANAGE inherited");
+    let expected =
+        ["b@example.com: CAN_MANAGE inherited", "admins: CAN_MANAGE inherited", "users: CAN_READ inherited", &robot];
+    assert_eq!(rights(&folder.get().await), expected);
+    // Whom the workspace does not let in has no right in it either.
+    let mut stranger = Principal::user("d@example.com").in_folder("/Shared/etl", FolderRight::None);
+    stranger.member = false;
+    folder.client.sandbox.add_principal(stranger);
+    assert_eq!(rights(&folder.get().await), expected);
+    let nothing = Principal::user("e@example.com").in_folder("/Shared/etl", FolderRight::None);
+    folder.client.sandbox.add_principal(nothing);
+    let expected = [
+        "b@example.com: CAN_MANAGE inherited",
+        "c@example.com: CAN_READ inherited",
+        "admins: CAN_MANAGE inherited",
+        &robot,
+    ];
+    assert_eq!(rights(&folder.get().await), expected);
+}
+
+#[tokio::test]
+async fn the_rights_on_a_job_are_shown_to_whoever_may_manage_it() {
+    let client = Client::new();
+    let job = client.sandbox.create_job(json!({ "name": "nightly", "tasks": [] }));
+    let target = format!("/api/2.0/permissions/jobs/{job}");
+    let with = |name: &str, right| {
+        let principal = Principal::user(name).on_job(job, right);
+        client.with_token(client.sandbox.add_principal(principal))
+    };
+    let (manager, runner) = (with("m@example.com", JobRight::Manage), with("r@example.com", JobRight::ManageRun));
+    let (viewer, nobody) = (with("v@example.com", JobRight::View), with("n@example.com", JobRight::None));
+    let told = client.get(&target).await;
+    assert_eq!((told.body["object_type"].as_str(), told.status), (Some("job"), 200));
+    assert_eq!(told.body["object_id"], format!("/jobs/{job}"));
+    let expected = [
+        "ci@example.com: IS_OWNER",
+        "m@example.com: CAN_MANAGE",
+        "r@example.com: CAN_MANAGE_RUN",
+        "v@example.com: CAN_VIEW",
+        "admins: CAN_MANAGE inherited",
+    ];
+    assert_eq!(rights(&told), expected);
+    assert_eq!(rights(&manager.get(&target).await), expected);
+    for client in [runner, viewer, nobody] {
+        let refused = client.get(&target).await;
+        assert_eq!(refused.error().1, "PERMISSION_DENIED");
+        assert!(refused.error().2.contains(&format!("Manage permissions on Job with ID: ElasticJobId({job})")));
+    }
+    assert_eq!(client.get("/api/2.0/permissions/jobs/7").await.error().1, "RESOURCE_DOES_NOT_EXIST");
+    assert_eq!(client.get("/api/2.0/permissions/jobs/x").await.status, 400);
+    assert_eq!(client.send("PATCH", &target, json!({})).await.error().1, "ENDPOINT_NOT_FOUND");
 }

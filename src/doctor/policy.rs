@@ -1,0 +1,163 @@
+//! The federation policy to create, ready to paste but for the numeric id.
+
+use super::Case;
+use super::chart::Chart;
+use super::host::Asked;
+use super::login::{Keyless, Known};
+use crate::finding::{Finding, Group};
+use crate::identity::Policy;
+use crate::pipeline::Pipeline;
+use crate::secrets::Claims;
+use crate::settings::{AzureCloud, Cloud, IdToken, Login, StepToken};
+
+const GROUP: Group = Group::Policy;
+
+/// What stands where the numeric id goes.
+const NUMBER: &str = "<numeric id>";
+
+/// Shows what to create, unless an identity token is taken already: then there is nothing to create.
+pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut Chart<'_>) {
+    match known.keyless {
+        Keyless::Fits => return chart.good(GROUP, "there is one that fits the identity token"),
+        Keyless::Untold => {
+            let message = "whether there is one that fits the identity token: the log-in ended for another reason";
+            return chart.unknown(GROUP, message);
+        }
+        Keyless::NoPolicy | Keyless::NotTried => {}
+    }
+    let (claims, from_token) = match presented(case) {
+        Some(claims) => (claims, true),
+        None => (expected(case.pipeline), false),
+    };
+    let policies = Policy::all_for(&claims);
+    if policies.is_empty() {
+        return;
+    }
+    let cloud = asked.cloud(case.patient.route.as_ref());
+    let id = case.patient.client_id.as_ref();
+    let number = known.numbers.iter().find(|(name, _)| Some(name) == id).map(|(_, number)| number.as_str());
+    let whose = id.map_or_else(|| "the service principal".to_owned(), |id| format!("the service principal `{id}`"));
+    let mut lines = vec![match number {
+        Some(number) => format!("its numeric id is {number}, as this workspace numbers it"),
+        None => format!(
+            "{NUMBER}: in the account console ({}), User management, Service principals, its page, Principal information: \
+             the number, not the application id (a UUID)",
+            console(cloud)
+        ),
+    }];
+    if !from_token {
+        lines.push(
+            "the step has no token yet: this is what its claims will be by Bitbucket's own variables; add `oidc: true` and \
+             run the doctor again, to see them"
+                .to_owned(),
+        );
+    }
+    let message =
+        format!("An account admin gives one of these policies to {whose}, once; it works a minute or two later");
+    chart.add(Finding::told(GROUP, message).exhibit(lines));
+    let login = login_of_cli(case, asked, cloud);
+    if !policies.iter().any(|policy| policy.subject_claim == "deploymentEnvironmentUuid") && is_bitbucket(&policies) {
+        let message = "Recommended: a policy for a deployment environment, which this step has not";
+        let how = "give the step a `deployment:` in bitbucket-pipelines.yml, beside `script:`, and run the doctor in it: it \
+                   shows that policy then";
+        chart.add(Finding::told(GROUP, message).exhibit([how.to_owned()]));
+    }
+    for policy in &policies {
+        chart.add(Finding::told(GROUP, grade(policy)).exhibit(to_paste(policy, number.unwrap_or(NUMBER), &login)));
+    }
+    if is_bitbucket(&policies) {
+        chart.add(Finding::told(GROUP, "Mind:").exhibit(minds(cloud).map(str::to_owned)));
+    }
+}
+
+fn is_bitbucket(policies: &[Policy]) -> bool {
+    policies.iter().any(|policy| policy.subject_claim != "sub")
+}
+
+/// The claims of the token that a run shows to Databricks, or could show.
+fn presented(case: &Case<'_>) -> Option<Claims> {
+    let shown = case.patient.ways.iter().find_map(|way| match way.login.as_ref().ok()?.login {
+        Login::IdToken { token: IdToken::Variable { ref token, .. }, .. } => Claims::read(token),
+        _ => None,
+    });
+    shown.or(match &case.patient.step_token {
+        StepToken::Claims(claims) => Some(claims.clone()),
+        StepToken::Missing | StepToken::Unreadable => None,
+    })
+}
+
+/// What the step's token would say, by the variables that Bitbucket sets in every step. The forms of issuer and audience
+/// are those of its documentation.
+fn expected(pipeline: &Pipeline) -> Claims {
+    let bare = |uuid: &str| uuid.trim_matches(['{', '}']).to_owned();
+    let issuer = pipeline
+        .workspace
+        .as_ref()
+        .map(|slug| format!("https://api.bitbucket.org/2.0/workspaces/{slug}/pipelines-config/identity/oidc"));
+    let audience =
+        pipeline.workspace_uuid.as_ref().map(|uuid| format!("ari:cloud:bitbucket::workspace/{}", bare(uuid)));
+    // Without one of the two there is no policy to show.
+    let both = issuer.as_deref().zip(audience.as_deref());
+    let claims = both.into_iter().flat_map(|(issuer, audience)| {
+        [
+            Some(("iss", issuer)),
+            Some(("aud", audience)),
+            pipeline.repository_uuid.as_deref().map(|uuid| ("repositoryUuid", uuid)),
+            pipeline.deployment_uuid.as_deref().map(|uuid| ("deploymentEnvironmentUuid", uuid)),
+        ]
+    });
+    Claims::expected(claims.flatten())
+}
+
+fn console(cloud: Option<Cloud>) -> &'static str {
+    match cloud {
+        None | Some(Cloud::Aws) => "https://accounts.cloud.databricks.com",
+        Some(Cloud::Gcp) => "https://accounts.gcp.databricks.com",
+        Some(Cloud::Azure(AzureCloud::Public)) => "https://accounts.azuredatabricks.net",
+        Some(Cloud::Azure(AzureCloud::UsGovernment)) => "https://accounts.databricks.azure.us",
+        Some(Cloud::Azure(AzureCloud::China)) => "https://accounts.databricks.azure.cn",
+    }
+}
+
+fn login_of_cli(case: &Case<'_>, asked: &Asked, cloud: Option<Cloud>) -> String {
+    let route = case.patient.route.as_ref();
+    let account = route.and_then(|route| route.account_id.as_deref()).or(asked.account_id()).unwrap_or("<account id>");
+    format!("databricks auth login --host {} --account-id {account}", console(cloud))
+}
+
+fn grade(policy: &Policy) -> &'static str {
+    match policy.subject_claim {
+        "deploymentEnvironmentUuid" => "Recommended: a policy for this deployment environment",
+        "repositoryUuid" => "Wider: a policy for this repository",
+        _ => "A policy for this subject",
+    }
+}
+
+fn to_paste(policy: &Policy, number: &str, login: &str) -> Vec<String> {
+    let indented = |line: &str| format!("  {line}");
+    let mut lines = vec![
+        policy.lets_in().to_owned(),
+        "as JSON, for its page in the account console (Credentials & secrets, Federation policies):".to_owned(),
+    ];
+    lines.extend(policy.json().lines().map(indented));
+    lines.push(format!("as a command of the vendor's CLI, after `{login}`:"));
+    lines.push(indented(&policy.command(number)));
+    lines.push("as Terraform, with a provider of the account:".to_owned());
+    lines.extend(policy.terraform(number).iter().map(|line| indented(line)));
+    lines
+}
+
+fn minds(cloud: Option<Cloud>) -> impl Iterator<Item = &'static str> {
+    let azure = matches!(cloud, Some(Cloud::Azure(_))).then_some(
+        "on Azure nothing is made in Entra ID: its federated credentials compare `sub`, which is new in every run; the \
+         policy is one of Databricks, and the service principal may be one that Entra ID manages",
+    );
+    [
+        "a policy on `sub` can never fit twice: it ends in the step's UUID, which is new in every run",
+        "one on `branchName` lets in that branch of every repository of the Bitbucket workspace, and one on \
+         `workspaceUuid` every step of all of them",
+        "a step in `final:` cannot have a `deployment:`, so that only the repository's policy fits it",
+    ]
+    .into_iter()
+    .chain(azure)
+}

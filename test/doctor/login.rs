@@ -1,0 +1,130 @@
+//! Variables, and every way to log in.
+
+use super::*;
+use databricks_sandbox::TokenState;
+
+#[tokio::test(start_paused = true)]
+async fn every_way_is_tried_and_the_one_of_a_run_is_named() {
+    let sandbox = workspace();
+    trust(&sandbox);
+    let secret = sandbox.add_client_secret(ID);
+    let step =
+        keyless(&sandbox).variable("DATABRICKS_CLIENT_SECRET", &secret).variable("DATABRICKS_TOKEN", sandbox.token());
+    let report = examine(&sandbox, &step).await;
+    report.has("log-in", "good", &format!("`bitbucket-oidc` lets in {ID} (a run takes this way, because the step has"));
+    report.has("log-in", "good", &format!("`oauth-m2m` lets in {ID} (a run does not take this way, though"));
+    report.has(
+        "log-in",
+        "good",
+        "`pat` lets in ci@example.com (a run does not take this way, though `DATABRICKS_TOKEN` is set)",
+    );
+    // Each stored secret beside the identity is to be deleted, as a run says.
+    report.has("variables", "odd", "DATABRICKS_TOKEN: not used");
+    report.has("identity", "good", "the service principal `deployer`");
+    let lasts = &report.has("log-in", "good", "`bitbucket-oidc`").exhibit;
+    assert!(lasts[0].starts_with("it lasts ") && lasts[0].contains("until 2026-03-02 10:00:00 UTC"), "{lasts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_way_that_a_run_does_not_take_makes_nothing_bad() {
+    let sandbox = workspace();
+    trust(&sandbox);
+    let secret = sandbox.add_client_secret(ID);
+    sandbox.set_client_secret_state(&secret, TokenState::Revoked);
+    let step = keyless(&sandbox)
+        .variable("DATABRICKS_CLIENT_SECRET", &secret)
+        .variable("DATABRICKS_TOKEN", "Bearer dapi00112233445566778899aabbccddeeff");
+    let report = examine(&sandbox, &step).await;
+    assert!(report.bad().is_empty(), "{}", report.inside.log);
+    report.has(
+        "log-in",
+        "odd",
+        "log-in by `oauth-m2m`: a run does not take this way, and it would not let in: Databricks",
+    );
+    report.has("log-in", "odd", "DATABRICKS_TOKEN: starts with an authorization scheme");
+    report.has("log-in", "unknown", "`pat`: not tried, since its variables cannot be used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_that_is_wrong_with_the_variables_is_told_and_the_rest_examined() {
+    let sandbox = workspace();
+    trust(&sandbox);
+    let step = keyless(&sandbox).variable("TIMEOUT", "soon").variable("WAIT", "perhaps").variable("PRUNE", "some");
+    let report = examine(&sandbox, &step).await;
+    let places: Vec<_> =
+        report.all().iter().filter(|one| one.verdict == Verdict::Bad).map(|one| one.place.clone()).collect();
+    assert_eq!(places, ["PRUNE", "WAIT", "TIMEOUT"].map(|name| Some(name.to_owned())));
+    report.has("log-in", "good", "`bitbucket-oidc` lets in");
+    report.has("target", "good", "this identity may write");
+    report.has("runs", "good", "this identity may run and manage the job nightly-etl");
+    // Nothing is said of what a broken variable may have meant.
+    for (name, value, group, part) in [
+        ("WORKSPACE_PATH", "relative", "target", "not examined"),
+        ("TARGET", "a/b", "target", "whether it is somebody else's"),
+        ("LOCAL_PATH", "gone", "target", "whether it is somebody else's"),
+        ("RUN", "a\na", "runs", "not examined: `RUN` cannot be used"),
+        ("PARAMS", "{", "runs", "not examined: `PARAMS` cannot be used"),
+        ("RUN_CLUSTER_ID", "mine", "runs", "not examined: `RUN_CLUSTER_ID` cannot be used"),
+    ] {
+        let report = examine(&sandbox, &keyless(&sandbox).variable(name, value)).await;
+        report.has(group, "unknown", part);
+        assert_eq!(report.bad().len(), 1, "{}", report.inside.log);
+    }
+    // A credential goes nowhere by another way than the one that was meant.
+    let before = sandbox.requests().len();
+    for (name, value) in
+        [("HTTPS_PROXY", "ftp://proxy"), ("CA_BUNDLE", "gone.pem"), ("DATABRICKS_WORKSPACE_ID", "mine")]
+    {
+        let report = examine(&sandbox, &keyless(&sandbox).variable(name, value)).await;
+        report.has("host", "unknown", &format!("not examined: `{name}` cannot be used"));
+        report.has("log-in", "unknown", &format!("not tried: `{name}` cannot be used"));
+    }
+    assert_eq!(sandbox.requests().len(), before);
+    // Without a host nothing is contacted, and what the token says is told all the same.
+    let step = keyless(&sandbox).variable("DATABRICKS_HOST", "nowhere").variable("TIMEOUT", "soon");
+    let report = examine(&sandbox, &step).await;
+    assert_eq!(sandbox.requests().len(), before);
+    assert_eq!(report.bad().len(), 2, "{}", report.inside.log);
+    report.has("step-token", "good", "the step has one");
+    report.has("host", "unknown", "not examined: `DATABRICKS_HOST` cannot be used");
+    report.has("log-in", "unknown", "not tried: `DATABRICKS_HOST` cannot be used");
+    report.has("identity", "unknown", "not examined");
+    report.has("files", "good", "1 file below");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_stops_for_is_told_in_its_words() {
+    let unlucky = workspace_with(|mut principal| {
+        principal.member = false;
+        principal
+    });
+    trust(&unlucky);
+    for sandbox in [workspace(), unlucky] {
+        let step = keyless(&sandbox);
+        let report = examine(&sandbox, &step).await;
+        let run = step.variable("ACTION", "deploy").inside(&sandbox).await;
+        let [of_run] = run.outcome.problems.as_slice() else { panic!("{}", run.log) };
+        let found = report.all().iter().find(|finding| finding.verdict == Verdict::Bad).unwrap();
+        // The server counts its requests.
+        let same = |text: &str| text.split(" (request id").next().unwrap().to_owned();
+        assert_eq!(same(&found.message), same(&of_run.message));
+        assert_eq!((found.code, &found.hint), (Some(of_run.code), &of_run.hint));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_logged_in_is_told_with_both_ids() {
+    let sandbox = workspace();
+    let report = examine(&sandbox, &by_token(&sandbox)).await;
+    report.has("identity", "good", "the user `ci@example.com`");
+    report.has("identity", "told", "`users`, `admins`");
+    let secret = sandbox.add_client_secret(ID);
+    let step = step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID).variable("DATABRICKS_CLIENT_SECRET", &secret);
+    let report = examine(&sandbox, &step).await;
+    let ids = &report.has("identity", "good", "the service principal `deployer`").exhibit;
+    assert!(ids[0].starts_with(&format!("application id {ID}: what `DATABRICKS_CLIENT_ID`")), "{ids:?}");
+    assert!(ids[1].starts_with("numeric id 9007"), "{ids:?}");
+    // The number is in what is to be pasted, too.
+    let policy = report.has("policy", "told", "Recommended: a policy for this deployment environment");
+    assert!(policy.exhibit.iter().any(|line| line.contains("policy create 9007")), "{policy:?}");
+}

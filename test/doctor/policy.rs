@@ -1,0 +1,100 @@
+//! The policies to paste.
+
+use super::*;
+use databricks_deploy::exit::Exit;
+
+/// The JSON among the lines of a finding.
+fn pasted(finding: &Finding) -> Value {
+    let lines: Vec<&str> = finding.exhibit.iter().map(String::as_str).collect();
+    let begin = lines.iter().position(|line| line.trim() == "{").unwrap();
+    let end = lines.iter().position(|line| *line == "  }").unwrap();
+    serde_json::from_str(&lines[begin..=end].concat()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_policy_that_is_shown_lets_the_next_run_in() {
+    for grade in ["Recommended: a policy for this deployment environment", "Wider: a policy for this repository"] {
+        let sandbox = workspace();
+        let report = examine(&sandbox, &keyless(&sandbox)).await;
+        let shown = report.has("policy", "told", grade);
+        let policy = pasted(shown);
+        // The three ways to create it say the same.
+        let command = shown.exhibit.iter().find(|line| line.contains("federation-policy create")).unwrap();
+        let (before, json) = command.split_once(" --json '").unwrap();
+        assert!(before.ends_with("create <numeric id>"), "{before}");
+        assert_eq!(serde_json::from_str::<Value>(json.strip_suffix('\'').unwrap()).unwrap(), policy);
+        let terraform = shown.exhibit.join("\n");
+        for (name, value) in policy["oidc_policy"].as_object().unwrap() {
+            assert!(
+                terraform.contains(&format!("{name:<13} = {}", value.to_string().replace(',', ", "))),
+                "{name}: {terraform}"
+            );
+        }
+        sandbox.add_federation_policy_json(ID, &policy).unwrap();
+        let step = StepClaims { step: "{5f5e8b6a-0000-4000-8000-0000000000ff}".into(), ..StepClaims::production() };
+        let next = keyless(&sandbox).variable("BITBUCKET_STEP_OIDC_TOKEN", sandbox.bitbucket().step(&step));
+        let report = examine(&sandbox, &next).await;
+        assert_eq!(report.inside.exit, Exit::Done, "{}", report.inside.log);
+        report.has("policy", "good", "there is one that fits the identity token");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_bitbucket_says_is_enough_for_a_step_without_a_token() {
+    let sandbox = workspace();
+    let with_token = examine(&sandbox, &keyless(&sandbox)).await;
+    let without = examine(&sandbox, &step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID)).await;
+    for grade in ["Recommended", "Wider"] {
+        let [one, other] = [&with_token, &without].map(|report| pasted(report.has("policy", "told", grade)));
+        assert_eq!(one, other);
+    }
+    let head = without.has("policy", "told", "An account admin gives one of these policies");
+    assert!(head.exhibit.iter().any(|line| line.contains("the step has no token yet")), "{head:?}");
+    // On a laptop there is nothing to go by.
+    let laptop = by_token(&sandbox).without("BITBUCKET_WORKSPACE").without("BITBUCKET_REPO_OWNER_UUID");
+    let report = examine(&sandbox, &laptop).await;
+    report.lacks("policy", "told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_without_deployment_is_told_how_to_have_a_narrower_one() {
+    let sandbox = workspace();
+    let token = sandbox.bitbucket().step(&StepClaims::default());
+    let step = keyless(&sandbox)
+        .variable("BITBUCKET_STEP_OIDC_TOKEN", token)
+        .without("BITBUCKET_DEPLOYMENT_ENVIRONMENT")
+        .without("BITBUCKET_DEPLOYMENT_ENVIRONMENT_UUID");
+    let report = examine(&sandbox, &step).await;
+    let how =
+        report.has("policy", "told", "Recommended: a policy for a deployment environment, which this step has not");
+    assert!(how.exhibit[0].starts_with("give the step a `deployment:`"), "{how:?}");
+    report.has("policy", "told", "Wider: a policy for this repository");
+    let minds = report.has("policy", "told", "Mind:").exhibit.join("\n");
+    for mind in ["`sub`", "`branchName`", "`workspaceUuid`", "`final:`"] {
+        assert!(minds.contains(mind), "{mind}: {minds}");
+    }
+    assert!(!minds.contains("Entra ID"), "{minds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_azure_the_console_is_another_one_and_entra_id_is_left_alone() {
+    let sandbox = workspace();
+    sandbox.set_host_cloud("Azure");
+    let step = keyless(&sandbox).variable("DATABRICKS_HOST", "https://adb-12.3.azuredatabricks.net");
+    let report = examine(&sandbox, &step).await;
+    let head = report.has("policy", "told", "An account admin gives one of these policies");
+    assert!(head.exhibit.join(" ").contains("https://accounts.azuredatabricks.net"), "{head:?}");
+    assert!(report.has("policy", "told", "Mind:").exhibit.join(" ").contains("nothing is made in Entra ID"));
+    let shown = report.has("policy", "told", "Recommended").exhibit.join(" ");
+    let login = format!("--host https://accounts.azuredatabricks.net --account-id {}", sandbox.account_id());
+    assert!(shown.contains(&login), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_policies_were_not_asked_nobody_knows() {
+    let sandbox = workspace();
+    let step = keyless(&sandbox).variable("DATABRICKS_WORKSPACE_ID", "1111111111111111");
+    let report = examine(&sandbox, &step).await;
+    report.has("policy", "unknown", "the log-in ended for another reason");
+    report.lacks("policy", "told");
+}
