@@ -138,7 +138,7 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
     revoked.await.unwrap();
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     let refused = sandbox.requests().iter().filter(|request| request.status == Some(403)).count();
-    assert_eq!((refused, sandbox.access_tokens().len()), (24, 2), "a window's worth was under way");
+    assert_eq!((refused, sandbox.access_tokens().len()), (28, 2), "a window's worth was under way");
 }
 
 #[tokio::test(start_paused = true)]

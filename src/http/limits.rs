@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-/// Uploads at the same time. The workspace takes 30 imports a second (reference: "Databricks limits"), a request takes
-/// 50 to 800 ms; the official CLI uses 20.
-const IMPORT_WINDOW: usize = 24;
+/// Uploads at the same time. The workspace takes 30 imports a second (reference: "Databricks limits"), so that no more than
+/// a second's worth is ever refused at once; a request takes 50 to 800 ms; the official CLI uses 20.
+const IMPORT_WINDOW: usize = 28;
 
 /// Looks at the same time. The workspace takes 60 exports a second (reference: "Databricks limits"); of listings no limit
 /// is known.

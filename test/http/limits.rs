@@ -23,7 +23,7 @@ async fn open_window(client: &databricks_deploy::http::Client, class: Class, cal
 
 #[tokio::test(start_paused = true)]
 async fn no_class_exceeds_its_window_and_none_waits_for_another() {
-    let classes = [(Class::Import, 24), (Class::Look, 24), (Class::Jobs, 8), (Class::Runs, 8), (Class::Control, 8)];
+    let classes = [(Class::Import, 28), (Class::Look, 24), (Class::Jobs, 8), (Class::Runs, 8), (Class::Control, 8)];
     for (class, window) in classes {
         let script = Script::new(|_| Play::After(SECOND, Box::new(status(200))));
         let client = client(&script);
@@ -77,7 +77,7 @@ async fn a_window_opens_as_answers_come_in() {
         }
         counts
     };
-    assert_eq!(under_way(|_| Play::After(SECOND, Box::new(status(200))), 3).await, [12, 24, 24, 24]);
+    assert_eq!(under_way(|_| Play::After(SECOND, Box::new(status(200))), 3).await, [12, 24, 28, 28]);
     // It is not opened by a server that is silent, not well, or has nothing left to give.
     assert_eq!(under_way(|_| Play::Silence, 3).await, [12; 4]);
     for play in [(|_| Play::After(SECOND, Box::new(status(429)))) as fn(usize) -> Play, |_| {
@@ -102,7 +102,7 @@ async fn one_429_stops_its_class_and_no_other_and_nobody_comes_back_in_a_bunch()
     }
     tokio::time::sleep(SECOND).await;
     let before = script.count();
-    assert!(before <= 24 + 4, "{before} of 200 were sent before the pause");
+    assert!(before <= 28 + 4, "{before} of 200 were sent before the pause");
     client.send(&of_class(Class::Control), classify).await.unwrap();
     assert_eq!(script.count(), before + 1);
     while let Some(end) = calls.join_next().await {
