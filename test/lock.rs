@@ -292,6 +292,34 @@ async fn a_holder_that_nobody_passed_over_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_holder_whose_own_next_lock_is_there_is_not_taken_for_another_build() {
+    let refused = || Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
+    for (name, faults) in [
+        // The next lock is created, and whether it holds is not to be seen.
+        ("the look after the creation", vec![Fault::nth(On::get(LIST), 2, refused())]),
+        // It is created, and the answer is lost; what is there is not to be seen either.
+        (
+            "the answer to the creation",
+            vec![
+                Fault::once(On::post(IMPORT), Trouble::Drop(Moment::After)),
+                Fault::once(On::get("/api/2.0/workspace/export"), refused()),
+            ],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let first = stalled(&sandbox, Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(200)).await;
+        sandbox.clear_faults();
+        faults.into_iter().for_each(|fault| sandbox.fault(fault));
+        let first = first.await.unwrap();
+        assert_eq!(first.exit, Exit::Done, "{name}: {}", first.log);
+        assert_holds(&sandbox, 1);
+        let next = |path: &str| path.ends_with("lock-3.json");
+        assert!(sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_holder_that_was_passed_over_sends_nothing_more_and_says_so() {
     let sandbox = Sandbox::new();
     let first = stalled(&sandbox, Duration::from_secs(1)).await;
