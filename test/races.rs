@@ -3,7 +3,7 @@
 use crate::support::{Inside, Step, TARGET, below};
 use databricks_deploy::exit::Exit;
 use databricks_deploy::problem::Code;
-use databricks_sandbox::{Fault, Moment, On, Sandbox, Trouble};
+use databricks_sandbox::{Canned, Fault, Moment, On, Sandbox, Trouble};
 use serde_json::json;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::task::JoinHandle;
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 const IMPORT: &str = "/api/2.0/workspace/import";
 const LIST: &str = "/api/2.0/workspace/list";
+const DELETE: &str = "/api/2.0/workspace/delete";
 
 /// What a build deploys: these files, each with this text.
 fn build(sandbox: &Sandbox, number: u32, files: &[(&str, &str)]) -> Step {
@@ -89,6 +90,50 @@ async fn a_holder_that_has_renewed_its_lock_since_it_was_seen_is_not_passed_over
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert!(ended.log.contains("aiting") && began.elapsed().as_secs() >= 300, "{:?} {}", began.elapsed(), ended.log);
     renewing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_changed_while_a_build_looked_on_is_looked_at_again() {
+    let refused = || Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
+    let before = [("a/kept.txt", "1"), ("b/two.txt", "1"), ("a/one.txt", "1"), ("a/three.txt", "1")];
+    for ends in [true, false] {
+        let sandbox = Sandbox::new();
+        deploy(&sandbox, 1, &before).await;
+        // One build has seen all, and the answer that it waits for is on its way.
+        slow_lists(&sandbox, 2, 2, Duration::from_secs(50));
+        let late = begin(&sandbox, build(&sandbox, 3, &[before[0], ("b/two.txt", "3"), before[2], before[3]]), 3);
+        sleep(Duration::from_secs(10)).await;
+        // Another one deletes below folders that stay, so that the root looks as it did; and ends, or does not.
+        if !ends {
+            sandbox.fault(Fault { on: On::post(DELETE), skip: 1, times: Some(1), trouble: refused() });
+        }
+        let other = build(&sandbox, 2, &before[..2]).inside_with(&sandbox, 2).await;
+        assert_eq!(other.exit, if ends { Exit::Done } else { Exit::Deploy }, "{}", other.log);
+        let gone = |path: &&str| !below(&sandbox).contains_key(*path);
+        let deleted = ["a/one.txt", "a/three.txt"].iter().filter(|path| gone(path)).count();
+        assert_eq!((deleted, locks(&sandbox).len()), (if ends { 2 } else { 1 }, 0), "{}", other.log);
+        let late = late.await.unwrap();
+        assert_eq!(late.exit, Exit::Done, "{}", late.log);
+        assert_eq!(["a/one.txt", "a/three.txt"].iter().find(|path| gone(path)), None, "ends: {ends}: {}", late.log);
+        assert_eq!(&below(&sandbox)["b/two.txt"].bytes[..], b"3\n");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_that_did_not_end_is_seen_by_who_looked_on() {
+    let sandbox = Sandbox::new();
+    deploy(&sandbox, 1, &[("a/one.txt", "1"), ("b.txt", "1")]).await;
+    sandbox.put_file(&format!("{TARGET}/a/theirs.txt"), "theirs\n");
+    slow_lists(&sandbox, 2, 1, Duration::from_secs(50));
+    let late = begin(&sandbox, build(&sandbox, 3, &[("a/one.txt", "1"), ("b.txt", "3")]), 3);
+    sleep(Duration::from_secs(10)).await;
+    let refused = Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
+    sandbox.fault(Fault { on: On::post(DELETE), skip: 1, times: Some(1), trouble: refused });
+    let destroy = build(&sandbox, 2, &[]).variable("ACTION", "destroy").inside_with(&sandbox, 2).await;
+    assert_eq!(destroy.exit, Exit::Deploy, "{}", destroy.log);
+    let late = late.await.unwrap();
+    assert_eq!(late.exit, Exit::Done, "{}", late.log);
+    assert!(below(&sandbox).contains_key("a/one.txt"), "{}\n{}", destroy.log, late.log);
 }
 
 #[tokio::test(start_paused = true)]
