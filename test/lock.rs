@@ -320,6 +320,26 @@ async fn a_holder_whose_own_next_lock_is_there_is_not_taken_for_another_build() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lock_that_is_regained_does_not_hold_where_another_came_meanwhile() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(200)).await;
+    let (_, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    sandbox.clear_faults();
+    // The next lock is created, and before its holder sees whether it holds there is a higher one.
+    sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Delay(Moment::After, Duration::from_secs(20))));
+    while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
+        sleep(Duration::from_secs(1)).await;
+    }
+    sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-9.json"), other.to_string());
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert!(records(&sandbox).contains(&"lock-9.json".to_owned()));
+    assert!(!records(&sandbox).contains(&"state.json".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_holder_that_was_passed_over_sends_nothing_more_and_says_so() {
     let sandbox = Sandbox::new();
     let first = stalled(&sandbox, Duration::from_secs(1)).await;

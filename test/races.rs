@@ -170,6 +170,10 @@ async fn who_waited_takes_a_number_that_nobody_had() {
     // So a deletion of the other one's that arrives late deletes nothing of ours.
     let taken: Vec<String> = changes(&sandbox, 2).into_iter().map(|(_, path)| path).collect();
     assert!(taken.contains(&record("lock-8.json")) && !taken.contains(&record("lock-7.json")), "{taken:?}");
+    // And whoever comes next takes a higher one again, although no lock is there.
+    deploy(&sandbox, 3, &[("a.txt", "3")]).await;
+    let taken: Vec<String> = changes(&sandbox, 3).into_iter().map(|(_, path)| path).collect();
+    assert!(taken.contains(&record("lock-9.json")), "{taken:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,4 +205,16 @@ async fn a_deadline_that_comes_during_a_look_names_the_holder_too() {
     let ended = build(&sandbox, 2, &[("a.txt", "2")]).variable("TIMEOUT", "20s").inside_with(&sandbox, 2).await;
     assert_eq!((ended.exit, ended.outcome.problems[0].code), (Exit::Conflict, Code::Locked), "{}", ended.log);
     assert!(ended.log.contains("build 1"), "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_in_the_place_of_a_lock_is_named_and_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.put_file(&record("lock-7.json/theirs.txt"), "theirs\n");
+    let before = below(&sandbox);
+    let ended = build(&sandbox, 1, &[("a.txt", "1")]).inside_with(&sandbox, 1).await;
+    let problem = &ended.outcome.problems[0];
+    assert_eq!((ended.exit, problem.code), (Exit::Conflict, Code::TypeMismatch), "{}", ended.log);
+    assert_eq!(problem.place.as_deref(), Some(record("lock-7.json").as_str()), "{}", ended.log);
+    assert_eq!(below(&sandbox), before);
 }

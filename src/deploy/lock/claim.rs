@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::plan::Seen;
 use crate::problem::{Code, Problem};
+use crate::settings::WorkspacePath;
 use crate::state::{DeployedBy, LEASE, Lock, RelativePath, StepId};
 use crate::stop::Stop;
 use crate::target::{Holder, Observed, Records, Target};
@@ -178,7 +179,7 @@ impl Claim<'_> {
         held.keep_renewing();
         for passed in there.locks.range(..generation) {
             let file = target.lock_file(*passed);
-            remove(held.workspace(), &file).await.map_err(failed)?;
+            remove(held.workspace(), &file).await.map_err(|error| not_removed(&error, &file))?;
         }
         Ok(Some(Taken { held: Arc::clone(held), unchanged: is_unchanged(observed, &there, state, &top) }))
     }
@@ -291,4 +292,17 @@ impl Wait {
 
 fn refused(error: &Error, held: &Held) -> Stop {
     parallel::stop(vec![(held.file().to_string(), error.clone())], 0)
+}
+
+/// The lock of somebody who was passed over stays.
+fn not_removed(error: &Error, file: &WorkspacePath) -> Stop {
+    if error.meaning() != Some(Meaning::NotEmpty) {
+        return parallel::stop(vec![(file.to_string(), error.clone())], 0);
+    }
+    let message = "is a folder that is not empty, and the pipe keeps its lock in a file of this name";
+    let problem = Problem::new(Code::TypeMismatch, message).at(file.to_string());
+    Stop::because(
+        Exit::Conflict,
+        problem.hint("move it away or delete it, and run the step again; nothing was changed"),
+    )
 }
