@@ -62,6 +62,32 @@ async fn whatever_commit_comes_next_what_was_sent_is_neither_an_edit_nor_somebod
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deploy_that_sends_nothing_forgets_nothing_of_those_before_it() {
+    for deployed_before in [true, false] {
+        let sandbox = Sandbox::new();
+        if deployed_before {
+            finish(&sandbox, 1).await;
+        }
+        unfinished(&sandbox, 2).await;
+        // Lock and journal are written, and nothing else.
+        let refused = Canned::error(403, "PERMISSION_DENIED", "Not this one.");
+        sandbox.fault(Fault {
+            on: On::post(IMPORT),
+            skip: 2,
+            times: None,
+            trouble: Trouble::Answer(Moment::Before, refused),
+        });
+        let ended = commit(&sandbox, 3).inside_with(&sandbox, 3).await;
+        assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+        assert!(below(&sandbox)["shared"].bytes.ends_with(b"print(2)\n"));
+        sandbox.clear_faults();
+        let ended = finish(&sandbox, 4).await;
+        assert!(ended.outcome.drifted.is_empty() && ended.outcome.warnings.is_empty(), "{}", ended.log);
+        assert_eq!(names(&sandbox), ["only 4.txt", "shared"], "{}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_edit_of_what_was_sent_is_an_edit() {
     for deployed_before in [true, false] {
         let sandbox = Sandbox::new();

@@ -292,6 +292,54 @@ async fn a_holder_that_nobody_passed_over_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_holder_whose_own_next_lock_is_there_is_not_taken_for_another_build() {
+    let refused = || Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
+    for (name, faults) in [
+        // The next lock is created, and whether it holds is not to be seen.
+        ("the look after the creation", vec![Fault::nth(On::get(LIST), 2, refused())]),
+        // It is created, and the answer is lost; what is there is not to be seen either.
+        (
+            "the answer to the creation",
+            vec![
+                Fault::once(On::post(IMPORT), Trouble::Drop(Moment::After)),
+                Fault::once(On::get("/api/2.0/workspace/export"), refused()),
+            ],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let first = stalled(&sandbox, Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(200)).await;
+        sandbox.clear_faults();
+        faults.into_iter().for_each(|fault| sandbox.fault(fault));
+        let first = first.await.unwrap();
+        assert_eq!(first.exit, Exit::Done, "{name}: {}", first.log);
+        assert_holds(&sandbox, 1);
+        let next = |path: &str| path.ends_with("lock-3.json");
+        assert!(sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_is_regained_does_not_hold_where_another_came_meanwhile() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(200)).await;
+    let (_, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    sandbox.clear_faults();
+    // The next lock is created, and before its holder sees whether it holds there is a higher one.
+    sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Delay(Moment::After, Duration::from_secs(20))));
+    while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
+        sleep(Duration::from_secs(1)).await;
+    }
+    sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-9.json"), other.to_string());
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert!(records(&sandbox).contains(&"lock-9.json".to_owned()));
+    assert!(!records(&sandbox).contains(&"state.json".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_holder_that_was_passed_over_sends_nothing_more_and_says_so() {
     let sandbox = Sandbox::new();
     let first = stalled(&sandbox, Duration::from_secs(1)).await;

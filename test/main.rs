@@ -25,6 +25,7 @@ mod objects;
 mod outputs;
 mod permissions;
 mod plan;
+mod races;
 mod redeploy;
 mod runs;
 mod settings;

@@ -13,10 +13,11 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Notes what is about to be written, before the first change: whatever becomes of this process, the next deploy knows
-/// its own. What earlier ones noted that did not end stays noted.
+/// its own. What earlier ones noted that did not end stays noted. A plan that only deletes has nothing to note but that it was
+/// begun: whoever has observed the target before that has to look again.
 pub(super) async fn begin(work: &Work<'_>) -> Result<(), Stop> {
     let (plan, target) = (work.plan, &work.target);
-    if plan.uploads.is_empty() {
+    if plan.touches_nothing() {
         return Ok(());
     }
     let writes = plan.uploads.iter().map(|upload| (upload.path.clone(), upload.local.intended()));
@@ -35,7 +36,7 @@ pub(super) async fn write(work: &Work<'_>, files: BTreeMap<RelativePath, FileRec
     let refused = |error: Error| parallel::stop(vec![(file.clone(), error)], 0);
     let json = Bytes::from(state.to_json());
     target.workspace.put(&file, json, Format::Auto, true).await.map_err(refused)?;
-    if work.observed.records.journal || !plan.uploads.is_empty() {
+    if work.observed.records.journal || !plan.touches_nothing() {
         delete(work, &target.journal_file()).await?;
     }
     Ok(())
@@ -49,7 +50,8 @@ async fn delete(work: &Work<'_>, at: &WorkspacePath) -> Result<(), Stop> {
 /// Removes our records; copies of edited objects are somebody's work and stay.
 pub(super) async fn remove(work: &Work<'_>, then_root: bool) -> Result<(), Stop> {
     let (plan, target) = (work.plan, &work.target);
-    for record in [target.journal_file(), target.state_file()] {
+    // The journal last: as long as it is there, everybody sees that something was begun.
+    for record in [target.state_file(), target.journal_file()] {
         delete(work, &record).await?;
     }
     // The folder is not empty before that; whoever takes the lock now keeps it from being deleted.

@@ -74,6 +74,9 @@ struct Written<L> {
 const SCHEMA: u32 = 1;
 
 impl Lock {
+    /// The last generation that there can be.
+    pub const LAST: u64 = 10_u64.pow(MOST_DIGITS as u32) - 1;
+
     /// The name of the file of a generation.
     pub fn file(generation: u64) -> String {
         format!("lock-{generation}.json")

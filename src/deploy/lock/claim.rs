@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::plan::Seen;
 use crate::problem::{Code, Problem};
+use crate::settings::WorkspacePath;
 use crate::state::{DeployedBy, LEASE, Lock, RelativePath, StepId};
 use crate::stop::Stop;
 use crate::target::{Holder, Observed, Records, Target};
@@ -52,7 +53,13 @@ impl Claim<'_> {
     pub async fn take(&self, observed: &Observed) -> Result<Taken, Stop> {
         let (mut records, mut holder) = (observed.records.clone(), observed.holder.clone());
         let mut wait = Wait::default();
+        if observed.holder.is_some() {
+            // Observing may take longer than a lease: who looks dead by what was read then may have renewed it since.
+            (records, holder) = self.look().await?;
+            wait.waited = holder != observed.holder;
+        }
         loop {
+            wait.highest = wait.highest.max(records.highest().unwrap_or_default());
             let dead = holder.as_ref().map(|holder| (holder, self.why_dead(holder, &mut wait)));
             let (blocked, pause) = match dead {
                 Some((holder, None)) => {
@@ -61,7 +68,7 @@ impl Claim<'_> {
                     (Some(holder), LOOK)
                 }
                 _ => {
-                    if let Some(taken) = self.create(&records, observed).await? {
+                    if let Some(taken) = self.create(&records, wait.highest, observed).await? {
                         if let Some((holder, Some(from))) = dead {
                             self.target.events.emit(Event::LockPassedOver { from, link: holder.link() });
                         }
@@ -79,9 +86,19 @@ impl Claim<'_> {
             if self.deadline <= Instant::now() {
                 return Err(self.never_free(blocked));
             }
-            records = self.target.records().await?;
-            holder = self.target.holder(&records).await?;
+            (records, holder) = match self.look().await {
+                // The look that was under way then said nothing of its own.
+                Err(_) if self.deadline <= Instant::now() => return Err(self.never_free(blocked)),
+                looked => looked?,
+            };
         }
+    }
+
+    /// Which records are there now, and who holds the lock.
+    async fn look(&self) -> Result<(Records, Option<Holder>), Stop> {
+        let records = self.target.records().await?;
+        let holder = self.target.holder(&records).await?;
+        Ok((records, holder))
     }
 
     /// What has become of whoever holds the lock, if he may be passed over.
@@ -100,11 +117,16 @@ impl Claim<'_> {
     }
 
     /// Creates the next generation; `None` where another one was quicker.
-    async fn create(&self, records: &Records, observed: &Observed) -> Result<Option<Taken>, Stop> {
-        let serial = observed.state.as_ref().map(|state| state.serial).unwrap_or_default();
-        // Also beyond every generation that has written the state: what a process that was passed over writes late is
-        // lower than whoever holds the lock then.
-        let generation = records.highest().unwrap_or_default().max(serial).saturating_add(1);
+    async fn create(&self, records: &Records, highest: u64, observed: &Observed) -> Result<Option<Taken>, Stop> {
+        // A number that no deploy has reached says nothing.
+        let serial = observed.state.as_ref().map(|state| state.serial).filter(|serial| *serial < Lock::LAST);
+        // Beyond every generation that was seen, also of those that have been released: a deletion that was sent twice and
+        // arrives late finds no lock of ours. And beyond every one that has written the state: what a process that was
+        // passed over writes late is lower than whoever holds the lock then.
+        let generation = highest.max(serial.unwrap_or_default()).saturating_add(1);
+        if generation > Lock::LAST {
+            return Err(self.no_number_left(highest));
+        }
         if !records.folder {
             self.make_folder().await?;
         }
@@ -157,7 +179,7 @@ impl Claim<'_> {
         held.keep_renewing();
         for passed in there.locks.range(..generation) {
             let file = target.lock_file(*passed);
-            remove(held.workspace(), &file).await.map_err(failed)?;
+            remove(held.workspace(), &file).await.map_err(|error| not_removed(&error, &file))?;
         }
         Ok(Some(Taken { held: Arc::clone(held), unchanged: is_unchanged(observed, &there, state, &top) }))
     }
@@ -177,6 +199,14 @@ impl Claim<'_> {
             step: self.step.clone(),
             expires_at: None,
         }
+    }
+
+    /// Nobody deploys so often: somebody has put it there.
+    fn no_number_left(&self, highest: u64) -> Stop {
+        let message =
+            "has the highest number that a lock can have, and was not made by a deploy: the target cannot be locked";
+        let problem = Problem::new(Code::Locked, message).at(self.target.lock_file(highest).to_string());
+        Stop::because(Exit::Conflict, problem.hint("delete it, and run the step again; nothing was changed"))
     }
 
     fn never_free(&self, holder: Option<&Holder>) -> Stop {
@@ -218,6 +248,8 @@ fn is_unchanged(
 #[derive(Default)]
 struct Wait {
     waited: bool,
+    /// The highest generation that was seen so far.
+    highest: u64,
     /// Whether another one was quicker when we last tried.
     raced: bool,
     began: Option<Instant>,
@@ -260,4 +292,17 @@ impl Wait {
 
 fn refused(error: &Error, held: &Held) -> Stop {
     parallel::stop(vec![(held.file().to_string(), error.clone())], 0)
+}
+
+/// The lock of somebody who was passed over stays.
+fn not_removed(error: &Error, file: &WorkspacePath) -> Stop {
+    if error.meaning() != Some(Meaning::NotEmpty) {
+        return parallel::stop(vec![(file.to_string(), error.clone())], 0);
+    }
+    let message = "is a folder that is not empty, and the pipe keeps its lock in a file of this name";
+    let problem = Problem::new(Code::TypeMismatch, message).at(file.to_string());
+    Stop::because(
+        Exit::Conflict,
+        problem.hint("move it away or delete it, and run the step again; nothing was changed"),
+    )
 }

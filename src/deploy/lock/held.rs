@@ -231,9 +231,15 @@ async fn renew_in_time(shared: &Shared) -> Result<Option<&'static str>, Error> {
 /// The lease has ended: the process was stopped for a while, or the workspace did not answer. Whoever wanted the lock
 /// meanwhile has taken the next generation. If nobody has, we take it, and the work that waits goes on.
 async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
-    let mine = shared.generation.load(Relaxed);
-    let there = shared.records(&shared.workspace).await?;
-    if let Some(why) = why_lost(&there, mine) {
+    let mut mine = shared.generation.load(Relaxed);
+    let before = shared.records(&shared.workspace).await?;
+    let late = mine.saturating_add(1);
+    if before.locks.contains(&late) && shared.is_ours(&shared.workspace, late).await? {
+        // An attempt before this one has created it after all.
+        mine = late;
+        shared.generation.store(mine, Relaxed);
+    }
+    if let Some(why) = why_lost(&before, mine) {
         return Ok(Some(why));
     }
     let (begun, next) = (Instant::now(), mine.saturating_add(1));
@@ -242,12 +248,15 @@ async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
     }
     shared.generation.store(next, Relaxed);
     let there = shared.records(&shared.workspace).await?;
-    let others = there.locks.iter().any(|one| ![mine, next].contains(one));
+    // What was there before is ours, or was passed over by us.
+    let others = there.locks.difference(&before.locks).any(|one| *one != next);
     if others || !there.locks.contains(&next) {
         remove(&shared.workspace, &shared.file(next)).await?;
         return Ok(Some(TAKEN));
     }
-    remove(&shared.workspace, &shared.file(mine)).await?;
+    for passed in there.locks.range(..next) {
+        remove(&shared.workspace, &shared.file(*passed)).await?;
+    }
     shared.fence.move_to(begun + LEASE - MARGIN);
     Ok(None)
 }
