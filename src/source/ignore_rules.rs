@@ -6,6 +6,7 @@
 //! Nobody's global ignore file counts: a deploy must not depend on the machine.
 
 use crate::problem::{Code, Problem};
+use crate::text;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::fs;
 use std::io::ErrorKind;
@@ -111,5 +112,7 @@ impl Rules {
 }
 
 fn broken(place: String, error: &ignore::Error) -> Problem {
+    // It quotes the pattern, and a file of rules may hold anything.
+    let error = text::excerpt(&error.to_string(), text::EXCERPT);
     Problem::new(Code::InvalidValue, format!("the pattern does not count: {error}")).at(place)
 }
