@@ -75,6 +75,18 @@ async fn whether_a_job_may_be_run_is_told_where_the_workspace_tells_it() {
         trust(&sandbox);
         examine(&sandbox, &keyless(&sandbox)).await.has("runs", verdict, part);
     }
+    // Whoever names a job that it may not see is told how it may, by name and by id.
+    let sandbox = workspace_with(|mut principal| {
+        principal.other_jobs = JobRight::None;
+        principal
+    });
+    let hidden = sandbox.create_job(json!({ "name": "hidden", "tasks": [] })).to_string();
+    trust(&sandbox);
+    for entry in ["hidden", &hidden] {
+        let report = examine(&sandbox, &keyless(&sandbox).variable("RUN", entry)).await;
+        let hint = report.has("runs", "bad", &format!("RUN: `{entry}`")).hint.clone().unwrap();
+        assert!(hint.contains("if the job is there, give the identity CAN_MANAGE_RUN on it"), "{hint}");
+    }
     // A workspace that tells more than the real one is known to tell.
     for (level, verdict, part) in [
         ("CAN_VIEW", "bad", "this identity may not run it"),
