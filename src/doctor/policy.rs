@@ -8,7 +8,7 @@ use crate::finding::{Finding, Group};
 use crate::identity::Policy;
 use crate::pipeline::Pipeline;
 use crate::secrets::Claims;
-use crate::settings::{AzureCloud, Cloud, IdToken, Login, StepToken};
+use crate::settings::{AzureCloud, Cloud, IdToken, Login, StepToken, Way};
 
 const GROUP: Group = Group::Policy;
 
@@ -81,7 +81,8 @@ fn is_bitbucket(policies: &[Policy]) -> bool {
 
 /// The claims of the token that a run shows to Databricks, or could show.
 fn presented(case: &Case<'_>) -> Option<Claims> {
-    let shown = case.patient.ways.iter().find_map(|way| match way.login.as_ref().ok()?.login {
+    let (taken, others): (Vec<&Way>, Vec<&Way>) = case.patient.ways.iter().partition(|way| way.taken);
+    let shown = taken.into_iter().chain(others).find_map(|way| match way.login.as_ref().ok()?.login {
         Login::IdToken { token: IdToken::Variable { ref token, .. }, .. } => Claims::read(token),
         _ => None,
     });
