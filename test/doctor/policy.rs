@@ -87,6 +87,10 @@ async fn on_azure_the_console_is_another_one_and_entra_id_is_left_alone() {
     assert!(head.exhibit.join(" ").contains("https://accounts.azuredatabricks.net"), "{head:?}");
     assert!(report.has("policy", "told", "Mind:").exhibit.join(" ").contains("nothing is made in Entra ID"));
     let shown = report.has("policy", "told", "Recommended").exhibit.join(" ");
+    let government = keyless(&sandbox).variable("DATABRICKS_HOST", "https://adb-12.3.databricks.azure.us");
+    let head = examine(&sandbox, &government).await;
+    let head = head.has("policy", "told", "An account admin gives one of these policies");
+    assert!(head.exhibit.join(" ").contains("https://accounts.databricks.azure.us"), "{head:?}");
     let login = format!("--host https://accounts.azuredatabricks.net --account-id {}", sandbox.account_id());
     assert!(shown.contains(&login), "{shown}");
 }
