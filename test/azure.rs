@@ -90,6 +90,19 @@ fn each_refusal_of_entra_id_says_why_and_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trouble_on_the_way_to_entra_id_is_not_blamed_on_the_workspace() {
+    let page = Canned::html(200, "<html><title>Sign in</title></html>");
+    for trouble in [Trouble::Answer(Moment::Before, page), Trouble::Drop(Moment::Before)] {
+        let (sandbox, secret) = workspace(EntraCloud::Public, true);
+        sandbox.fault(Fault::always(On::post(&format!("/{TENANT}/oauth2/token")), trouble));
+        let ended = deploying(&sandbox, &secret).inside(&sandbox).await;
+        assert_eq!(ended.exit, Exit::Identity, "{}", ended.log);
+        assert!(ended.log.contains("✖ login.microsoftonline.com: "), "{}", ended.log);
+        assert!(!ended.log.contains("DATABRICKS_HOST"), "{}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rights_on_the_resource_are_enough() {
     let (sandbox, secret) = workspace(EntraCloud::Public, false);
     let step = deploying(&sandbox, &secret).variable("DATABRICKS_AZURE_RESOURCE_ID", format!("{RESOURCE}/"));

@@ -17,7 +17,8 @@ pub(super) fn examine(case: &Case<'_>, chart: &mut Chart<'_>) {
     if let Some(stops) = &case.patient.stops {
         let mut problem = stops.clone();
         problem.message = format!("a deploy of this build would stop: {}", problem.message);
-        return chart.odd(GROUP, problem);
+        // A run of this very step would not begin.
+        return chart.bad(GROUP, problem);
     }
     let target = case.patient.target.as_deref().unwrap_or_default();
     if let Some(this) = this.filter(|_| case.patient.other_builds != OtherBuilds::Nothing) {

@@ -34,7 +34,8 @@ pub(super) struct Known {
     pub(super) numbers: Vec<(String, String)>,
 }
 
-/// What became of an identity token, as far as policies are concerned; of several, the best.
+/// What became of an identity token, as far as policies are concerned; of several, that of the way which a run takes, else
+/// the best.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Keyless {
     /// None was shown.
@@ -59,6 +60,7 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
         return known;
     }
     let (Some(client), Some(route)) = (case.client, case.patient.route.as_ref()) else { return known };
+    let mut decided = None;
     for way in &case.patient.ways {
         let chosen = match &way.login {
             Ok(chosen) => chosen,
@@ -69,7 +71,9 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
         };
         let attempt = enter(case, client, route, chosen).await;
         if way.way.is_keyless() {
-            known.keyless = known.keyless.max(attempt.keyless());
+            let became = attempt.keyless();
+            known.keyless = known.keyless.max(became);
+            decided = decided.or(way.taken.then_some(became));
         }
         match attempt.guest {
             Ok(guest) => {
@@ -86,6 +90,7 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
             Err(problem) => refused(way, problem, chart),
         }
     }
+    known.keyless = decided.unwrap_or(known.keyless);
     known
 }
 

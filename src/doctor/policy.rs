@@ -8,7 +8,7 @@ use crate::finding::{Finding, Group};
 use crate::identity::Policy;
 use crate::pipeline::Pipeline;
 use crate::secrets::Claims;
-use crate::settings::{AzureCloud, Cloud, IdToken, Login, StepToken};
+use crate::settings::{AzureCloud, Cloud, IdToken, Login, StepToken, Way};
 
 const GROUP: Group = Group::Policy;
 
@@ -42,7 +42,10 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut
         None => format!(
             "{NUMBER}: in the account console ({}), User management, Service principals, its page, Principal information: \
              the number, not the application id (a UUID)",
-            console(cloud)
+            console(cloud).unwrap_or(
+                "the cloud is not known: https://accounts.cloud.databricks.com on AWS, \
+                https://accounts.azuredatabricks.net on Azure, https://accounts.gcp.databricks.com on GCP"
+            )
         ),
     }];
     if !from_token {
@@ -52,8 +55,10 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut
                 .to_owned(),
         );
     }
+    // Where nobody has asked, there may be one already.
+    let unless = if known.keyless == Keyless::NotTried { "Unless it has one already, an" } else { "An" };
     let message =
-        format!("An account admin gives one of these policies to {whose}, once; it works a minute or two later");
+        format!("{unless} account admin gives one of these policies to {whose}, once; it works a minute or two later");
     chart.add(Finding::told(GROUP, message).exhibit(lines));
     let login = login_of_cli(case, asked, cloud);
     if !policies.iter().any(|policy| policy.subject_claim == "deploymentEnvironmentUuid") && is_bitbucket(&policies) {
@@ -76,7 +81,8 @@ fn is_bitbucket(policies: &[Policy]) -> bool {
 
 /// The claims of the token that a run shows to Databricks, or could show.
 fn presented(case: &Case<'_>) -> Option<Claims> {
-    let shown = case.patient.ways.iter().find_map(|way| match way.login.as_ref().ok()?.login {
+    let (taken, others): (Vec<&Way>, Vec<&Way>) = case.patient.ways.iter().partition(|way| way.taken);
+    let shown = taken.into_iter().chain(others).find_map(|way| match way.login.as_ref().ok()?.login {
         Login::IdToken { token: IdToken::Variable { ref token, .. }, .. } => Claims::read(token),
         _ => None,
     });
@@ -109,20 +115,22 @@ fn expected(pipeline: &Pipeline) -> Claims {
     Claims::expected(claims.flatten())
 }
 
-fn console(cloud: Option<Cloud>) -> &'static str {
-    match cloud {
-        None | Some(Cloud::Aws) => "https://accounts.cloud.databricks.com",
-        Some(Cloud::Gcp) => "https://accounts.gcp.databricks.com",
-        Some(Cloud::Azure(AzureCloud::Public)) => "https://accounts.azuredatabricks.net",
-        Some(Cloud::Azure(AzureCloud::UsGovernment)) => "https://accounts.databricks.azure.us",
-        Some(Cloud::Azure(AzureCloud::China)) => "https://accounts.databricks.azure.cn",
-    }
+/// Where the account is looked after; `None` where nobody knows on which cloud.
+fn console(cloud: Option<Cloud>) -> Option<&'static str> {
+    Some(match cloud? {
+        Cloud::Aws => "https://accounts.cloud.databricks.com",
+        Cloud::Gcp => "https://accounts.gcp.databricks.com",
+        Cloud::Azure(AzureCloud::Public) => "https://accounts.azuredatabricks.net",
+        Cloud::Azure(AzureCloud::UsGovernment) => "https://accounts.databricks.azure.us",
+        Cloud::Azure(AzureCloud::China) => "https://accounts.databricks.azure.cn",
+    })
 }
 
 fn login_of_cli(case: &Case<'_>, asked: &Asked, cloud: Option<Cloud>) -> String {
     let route = case.patient.route.as_ref();
     let account = route.and_then(|route| route.account_id.as_deref()).or(asked.account_id()).unwrap_or("<account id>");
-    format!("databricks auth login --host {} --account-id {account}", console(cloud))
+    let console = console(cloud).unwrap_or("<account console>");
+    format!("databricks auth login --host {console} --account-id {account}")
 }
 
 fn grade(policy: &Policy) -> &'static str {

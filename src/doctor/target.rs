@@ -72,7 +72,7 @@ pub(super) async fn examine(case: &Case<'_>, guest: &Guest, chart: &mut Chart<'_
         Some(why) => chart.unknown(GROUP, format!("whether it is somebody else's: {why}")),
         None => whose(&target, folder.as_ref(), chart).await,
     }
-    lock(&target, chart).await;
+    lock(&target, folder.as_ref(), chart).await;
     Some(Root { path, nearest })
 }
 
@@ -159,6 +159,8 @@ pub(super) fn failed(error: &Error, place: &str, chart: &mut Chart<'_>) {
 
 async fn whose(target: &Target<'_>, folder: Option<&Object>, chart: &mut Chart<'_>) {
     match target.whose(folder).await {
+        // What may be there all the same, and only not to be seen, is nobody's by no word of the workspace.
+        Ok(Accepted { state: None, warning: None }) if folder.is_none() => {}
         Ok(Accepted { state: None, warning: None }) => {
             chart.good(GROUP, "it is nobody's yet: no deploy has left its record there");
         }
@@ -175,12 +177,13 @@ async fn whose(target: &Target<'_>, folder: Option<&Object>, chart: &mut Chart<'
 }
 
 /// Who may change the target now. A lease that is over stops nobody: whoever comes next passes over it.
-async fn lock(target: &Target<'_>, chart: &mut Chart<'_>) {
+async fn lock(target: &Target<'_>, folder: Option<&Object>, chart: &mut Chart<'_>) {
     let held = match target.records().await {
         Ok(records) => target.holder(&records).await,
         Err(stop) => Err(stop),
     };
     let holder = match held {
+        Ok(None) if folder.is_none() => return,
         Ok(None) => return chart.good(GROUP, "its lock is free"),
         Ok(Some(holder)) => holder,
         Err(stop) => return stop.problems.into_iter().for_each(|problem| chart.bad(GROUP, problem)),

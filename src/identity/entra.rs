@@ -5,6 +5,7 @@ use super::token_request::ask;
 use super::{patient, refusal};
 use crate::http::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::http::{Authorize, Client, NoCredential, Signing, Unsigned};
+use crate::problem::Code;
 use crate::secrets::Redactor;
 use crate::settings::{AzureCloud, AzureLogin};
 use std::sync::Arc;
@@ -59,7 +60,24 @@ impl Entra {
             ("resource", self.resource),
         ];
         let path = format!("/{}/oauth2/token", self.login.tenant);
-        ask(&self.client, &path, &form, |refusal| refusal::of_entra(refusal, &self.login)).await
+        let asked = ask(&self.client, &path, &form, |refusal| refusal::of_entra(refusal, &self.login)).await;
+        asked.map_err(|failed| self.elsewhere(failed))
+    }
+
+    /// What is wrong with the way to Entra ID is not wrong with the workspace.
+    fn elsewhere(&self, mut failed: NoCredential) -> NoCredential {
+        let problem = &mut failed.problem;
+        let host = self.client.base().host_str().unwrap_or_default();
+        if !matches!(problem.code, Code::InvalidToken | Code::ProxyFailed) {
+            problem.place.get_or_insert_with(|| host.to_owned());
+        }
+        if problem.hint.as_ref().is_some_and(|hint| hint.contains("`DATABRICKS_HOST`")) {
+            let hint = format!(
+                "check whether the network of this runner, or its proxy, lets it reach {host}, Entra ID's host"
+            );
+            problem.hint = Some(hint);
+        }
+        failed
     }
 }
 

@@ -12,6 +12,10 @@ use crate::settings::{Settings, WorkspacePath};
 use crate::source::{Kind, Language, LocalTree};
 use crate::stop::Stop;
 
+/// What to do where a job is there, and only not to be seen.
+const SEEN: &str =
+    "if the job is there, give the identity CAN_MANAGE_RUN on it: in the workspace, the job's page, Permissions";
+
 /// An entry of `RUN`, found.
 #[derive(Clone, Debug)]
 pub struct Resolved {
@@ -173,13 +177,15 @@ impl Finder<'_> {
             return Err(Miss::problem(
                 Problem::new(Code::JobNotFound, "there is no such job, or this identity may not see it")
                     .at(format!("RUN: `{entry}`"))
-                    .hint(format!("the workspace says: {}", error.said().unwrap_or_default())),
+                    .hint(format!("{SEEN}; the workspace says: {}", error.said().unwrap_or_default())),
             ));
         }
         Err(Miss::problem(
             Problem::new(Code::JobNotFound, "no job has this id or this name, or this identity may not see it")
                 .at(format!("RUN: `{entry}`"))
-                .hint("give a job's id or its exact name, or a notebook's path that starts with `/` or `./`"),
+                .hint(format!(
+                    "give a job's id or its exact name, or a notebook's path that starts with `/` or `./`; {SEEN}"
+                )),
         ))
     }
 

@@ -1,7 +1,7 @@
 //! Variables, and every way to log in.
 
 use super::*;
-use databricks_sandbox::TokenState;
+use databricks_sandbox::{Canned, Fault, Moment, On, TokenState, Trouble};
 
 #[tokio::test(start_paused = true)]
 async fn every_way_is_tried_and_the_one_of_a_run_is_named() {
@@ -127,4 +127,41 @@ async fn who_is_logged_in_is_told_with_both_ids() {
     // The number is in what is to be pasted, too.
     let policy = report.has("policy", "told", "Recommended: a policy for this deployment environment");
     assert!(policy.exhibit.iter().any(|line| line.contains("policy create 9007")), "{policy:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_workspace_says_of_itself_is_held_against_what_is_meant() {
+    let sandbox = workspace();
+    let body = json!({ "userName": "ci@example.com" }).to_string();
+    let answer =
+        Canned { status: 200, headers: Vec::new(), body: body.into() }.with_header("x-databricks-org-id", "42");
+    sandbox.fault(Fault::always(On::get("/api/2.0/preview/scim/v2/Me"), Trouble::Answer(Moment::Before, answer)));
+    let step = by_token(&sandbox).variable("DATABRICKS_WORKSPACE_ID", sandbox.workspace_id());
+    let report = examine(&sandbox, &step).await;
+    report.has("identity", "odd", "but it was the workspace `42` that answered");
+    report.has("identity", "unknown", "which groups it is in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_tokens_the_one_of_a_run_decides_on_the_policy() {
+    let sandbox = workspace();
+    trust(&sandbox);
+    let branch = sandbox.bitbucket().step(&StepClaims::default());
+    let both = keyless(&sandbox).variable("DATABRICKS_OIDC_TOKEN", branch);
+    // The token of another kind of step is the one that a run would show.
+    let report = examine(&sandbox, &both).await;
+    report.has("log-in", "bad", "log-in by `env-oidc`");
+    report.has("log-in", "good", "`bitbucket-oidc` lets in");
+    report.lacks("policy", "good");
+    report.has("policy", "told", "Wider: a policy for this repository");
+    assert!(!report.inside.log.contains("Recommended: a policy for this deployment"), "{}", report.inside.log);
+    let report = examine(&sandbox, &both.variable("DATABRICKS_AUTH_TYPE", "bitbucket-oidc")).await;
+    report.has("log-in", "odd", "log-in by `env-oidc`: a run does not take this way");
+    report.has("policy", "good", "there is one that fits the identity token");
+    // What is shown is for the token of a run, too.
+    let untrusted = workspace();
+    let branch = untrusted.bitbucket().step(&StepClaims::default());
+    let both = keyless(&untrusted).variable("DATABRICKS_OIDC_TOKEN", branch);
+    let report = examine(&untrusted, &both.variable("DATABRICKS_AUTH_TYPE", "bitbucket-oidc")).await;
+    report.has("policy", "told", "Recommended: a policy for this deployment environment");
 }

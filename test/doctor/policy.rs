@@ -48,7 +48,8 @@ async fn what_bitbucket_says_is_enough_for_a_step_without_a_token() {
         let [one, other] = [&with_token, &without].map(|report| pasted(report.has("policy", "told", grade)));
         assert_eq!(one, other);
     }
-    let head = without.has("policy", "told", "An account admin gives one of these policies");
+    // Nobody has asked whether there is one already.
+    let head = without.has("policy", "told", "Unless it has one already, an account admin gives one of these policies");
     assert!(head.exhibit.iter().any(|line| line.contains("the step has no token yet")), "{head:?}");
     // On a laptop there is nothing to go by.
     let laptop = by_token(&sandbox).without("BITBUCKET_WORKSPACE").without("BITBUCKET_REPO_OWNER_UUID");
@@ -86,6 +87,10 @@ async fn on_azure_the_console_is_another_one_and_entra_id_is_left_alone() {
     assert!(head.exhibit.join(" ").contains("https://accounts.azuredatabricks.net"), "{head:?}");
     assert!(report.has("policy", "told", "Mind:").exhibit.join(" ").contains("nothing is made in Entra ID"));
     let shown = report.has("policy", "told", "Recommended").exhibit.join(" ");
+    let government = keyless(&sandbox).variable("DATABRICKS_HOST", "https://adb-12.3.databricks.azure.us");
+    let head = examine(&sandbox, &government).await;
+    let head = head.has("policy", "told", "An account admin gives one of these policies");
+    assert!(head.exhibit.join(" ").contains("https://accounts.databricks.azure.us"), "{head:?}");
     let login = format!("--host https://accounts.azuredatabricks.net --account-id {}", sandbox.account_id());
     assert!(shown.contains(&login), "{shown}");
 }
@@ -97,4 +102,20 @@ async fn where_policies_were_not_asked_nobody_knows() {
     let report = examine(&sandbox, &step).await;
     report.has("policy", "unknown", "the log-in ended for another reason");
     report.lacks("policy", "told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_cloud_is_guessed_where_the_host_is_not_known() {
+    let sandbox = workspace();
+    let report = examine(&sandbox, &keyless(&sandbox).variable("DATABRICKS_HOST", "nowhere")).await;
+    let head = report.has("policy", "told", "Unless it has one already, an account admin");
+    assert!(
+        head.exhibit[0].contains("the cloud is not known: https://accounts.cloud.databricks.com on AWS"),
+        "{head:?}"
+    );
+    let shown = report.has("policy", "told", "Recommended").exhibit.join(" ");
+    assert!(shown.contains("--host <account console> --account-id <account id>"), "{shown}");
+    let asked = examine(&sandbox, &keyless(&sandbox)).await;
+    let head = asked.has("policy", "told", "An account admin gives one of these policies");
+    assert!(head.exhibit[0].contains("(https://accounts.cloud.databricks.com)"), "{head:?}");
 }

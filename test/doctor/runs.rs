@@ -75,6 +75,18 @@ async fn whether_a_job_may_be_run_is_told_where_the_workspace_tells_it() {
         trust(&sandbox);
         examine(&sandbox, &keyless(&sandbox)).await.has("runs", verdict, part);
     }
+    // Whoever names a job that it may not see is told how it may, by name and by id.
+    let sandbox = workspace_with(|mut principal| {
+        principal.other_jobs = JobRight::None;
+        principal
+    });
+    let hidden = sandbox.create_job(json!({ "name": "hidden", "tasks": [] })).to_string();
+    trust(&sandbox);
+    for entry in ["hidden", &hidden] {
+        let report = examine(&sandbox, &keyless(&sandbox).variable("RUN", entry)).await;
+        let hint = report.has("runs", "bad", &format!("RUN: `{entry}`")).hint.clone().unwrap();
+        assert!(hint.contains("if the job is there, give the identity CAN_MANAGE_RUN on it"), "{hint}");
+    }
     // A workspace that tells more than the real one is known to tell.
     for (level, verdict, part) in [
         ("CAN_VIEW", "bad", "this identity may not run it"),
@@ -156,4 +168,28 @@ async fn every_entry_is_looked_at_and_nothing_is_run() {
     );
     let report = examine(&sandbox, &keyless(&sandbox).without("RUN")).await;
     report.has("runs", "told", "`RUN` names nothing to run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_groups_count_where_a_job_runs_as_us() {
+    let sandbox = workspace();
+    sandbox.create_job(json!({ "name": "ours", "tasks": [], "run_as": { "user_name": "ci@example.com" } }));
+    let admins = json!([{ "group_name": "admins", "all_permissions": [{ "permission_level": "CAN_MANAGE" }] }]);
+    let body = json!({ "access_control_list": admins }).to_string();
+    let answer = Canned { status: 200, headers: Vec::new(), body: body.into() };
+    sandbox.fault(Fault::always(On::get("/api/2.0/permissions/directories"), Trouble::Answer(Moment::Before, answer)));
+    let report = examine(&sandbox, &by_token(&sandbox).variable("RUN", "ours\nnightly-etl")).await;
+    report.has("runs", "good", "the user `ci@example.com`, as whom job ours");
+    // Whether another one is in that group, nobody tells.
+    report.has("runs", "unknown", &format!("whether the service principal `{ID}`, as whom job nightly-etl"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_needs_a_thing_twice_is_named_once() {
+    let sandbox = workspace();
+    let on = |key: &str| json!({ "task_key": key, "notebook_task": notebook(), "existing_cluster_id": "0123-456789-abcdefgh" });
+    sandbox.create_job(json!({ "name": "two tasks", "tasks": [on("a"), on("b")] }));
+    let report = examine(&sandbox, &by_token(&sandbox).variable("RUN", "two tasks")).await;
+    let found = report.has("runs", "good", "the cluster `nightly`");
+    assert_eq!(found.message.matches("job two tasks").count(), 1, "{found:?}");
 }

@@ -81,6 +81,12 @@ async fn a_folder_that_is_not_there_is_made_in_the_nearest_one_that_is() {
     let report = examine(&sandbox, &step).await;
     report.has("target", "told", "/Workspace/Shared/new/deep/etl is not there yet");
     report.has("target", "good", "this identity may write to /Workspace/Shared (CAN_MANAGE");
+    // A folder that cannot be seen may be somebody's, and locked, all the same.
+    assert!(
+        !report.inside.log.contains("nobody's") && !report.inside.log.contains("its lock"),
+        "{}",
+        report.inside.log
+    );
     // So may those read it as whom the jobs run.
     report.has("runs", "good", "as whom job nightly-etl");
     assert_eq!(report.inside.outcome.workspace_path.as_deref(), Some("/Workspace/Shared/new/deep/etl"));
