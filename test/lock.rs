@@ -395,6 +395,23 @@ async fn a_lost_answer_to_the_creation_is_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lock_whose_creation_took_longer_than_its_lease_is_created_anew() {
+    let sandbox = Sandbox::new();
+    // The answer that came in the end may be of a lock that has been passed over since.
+    let busy = Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.").retry_after(50);
+    sandbox.fault(Fault::times(On::post(IMPORT), 3, Trouble::Answer(Moment::Before, busy)));
+    let began = Instant::now();
+    let ended = commit(&sandbox, 1).inside_with(&sandbox, 1).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert!(began.elapsed().as_secs() >= 150, "{:?}", began.elapsed());
+    assert_holds(&sandbox, 1);
+    let creations = sandbox.requests().into_iter().filter(|request| {
+        request.status == Some(200) && request.part("path").is_some_and(|path| path.contains("/lock-"))
+    });
+    assert_eq!(creations.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_lost_while_another_one_was_quicker_is_no_lock() {
     let sandbox = Sandbox::new();
     slow_uploads(&sandbox, Duration::from_secs(30));

@@ -52,9 +52,8 @@ impl Fence {
     /// Ends when it is open, or with `false` when it has fallen.
     pub(super) async fn open(&self) -> bool {
         let state = |state: &State| state.fallen || state.open_until > Instant::now();
-        // The sender is ours: it does not go away meanwhile.
-        let _ = self.0.subscribe().wait_for(state).await;
-        self.is_open()
+        // The sender is ours: it does not go away meanwhile. That it closes in the very moment is seen before a request.
+        self.0.subscribe().wait_for(state).await.is_ok_and(|state| !state.fallen)
     }
 
     /// Ends when it closes.

@@ -160,7 +160,10 @@ impl Claim<'_> {
     async fn settle(&self, held: &Arc<Held>, basis: &Records, observed: &Observed) -> Result<Option<Taken>, Stop> {
         let (target, generation) = (&self.target, held.generation());
         let failed = |error: Error| refused(&error, held);
-        held.refresh().await.map_err(failed)?;
+        if !held.refresh().await.map_err(failed)? {
+            held.withdraw().await.map_err(failed)?;
+            return Ok(None);
+        }
         let state = async {
             match observed.state_digest {
                 Some(_) => target.state_digest().await,

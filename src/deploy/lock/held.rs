@@ -69,10 +69,23 @@ impl Held {
         self.shared.create(self.generation()).await
     }
 
-    /// Renews it, if the workspace kept us waiting for so long that its lease says too little.
-    pub(super) async fn refresh(&self) -> Result<(), Error> {
-        if self.shared.fence.left() < LEASE - MARGIN - RENEWAL {
-            self.shared.write(&self.shared.workspace, self.generation(), true).await?;
+    /// Renews it, if the workspace kept us waiting for so long that its lease says too little. `false` where the lease has
+    /// ended meanwhile: what has the number now may be somebody else's, and is not written over.
+    pub(super) async fn refresh(&self) -> Result<bool, Error> {
+        if self.shared.fence.left() >= LEASE - MARGIN - RENEWAL {
+            return Ok(true);
+        }
+        if self.shared.fence.is_open() {
+            let in_time = self.shared.workspace.until(self.shared.fence.end());
+            self.shared.write(&in_time, self.generation(), true).await?;
+        }
+        Ok(self.shared.fence.is_open())
+    }
+
+    /// Takes it away, if it is still ours.
+    pub(super) async fn withdraw(&self) -> Result<(), Error> {
+        if self.shared.is_ours(&self.shared.workspace, self.generation()).await? {
+            remove(&self.shared.workspace, &self.file()).await?;
         }
         Ok(())
     }
