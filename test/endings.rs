@@ -1,6 +1,6 @@
 //! Endings that nobody planned: signals and panics. The report comes all the same.
 
-use crate::support::{Log, Step, assert_golden};
+use crate::support::{BEFORE, Log, Step, assert_golden};
 use databricks_deploy::exit::Exit;
 use databricks_deploy::http::{Wire, WireError};
 use databricks_deploy::pipeline::Environment;
@@ -76,7 +76,8 @@ fn a_signal_does_not_lose_the_run_that_is_just_being_started() {
 fn a_signal_ends_a_deploy_at_once() {
     let running = Running::start(Sandbox::new()).unwrap();
     let slow = Trouble::Delay(Moment::Before, Duration::from_secs(60));
-    running.sandbox().fault(Fault::always(On::post("/api/2.0/workspace/import"), slow));
+    let on = On::post("/api/2.0/workspace/import");
+    running.sandbox().fault(Fault { on, skip: BEFORE, times: None, trouble: slow });
     let step = Step::deploying(running.sandbox()).notebook("notebooks/a.py");
     let mut pipe = step.start(&running);
     pipe.wait_for("Deploying from notebooks");

@@ -76,8 +76,7 @@ impl Held {
             return Ok(true);
         }
         if self.shared.fence.is_open() {
-            let in_time = self.shared.workspace.until(self.shared.fence.end());
-            self.shared.write(&in_time, self.generation(), true).await?;
+            self.shared.write(&self.shared.workspace, self.generation(), true).await?;
         }
         Ok(self.shared.fence.is_open())
     }
