@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use tempfile::TempDir;
 
 /// A clone on disk and the environment of a step; starts from what nearly every test needs. Copies of it share the clone.
@@ -147,6 +147,7 @@ impl Step {
 
     /// The same with another nonce: another process.
     pub(crate) async fn inside_with(&self, sandbox: &Sandbox, nonce: u64) -> Inside {
+        LazyLock::force(&LISTENERS);
         let log = Log::default();
         let mut variables = self.variables.clone();
         variables.entry("DATABRICKS_HOST".into()).or_insert_with(|| "https://sandbox.cloud.databricks.com".into());
@@ -179,6 +180,11 @@ pub(crate) fn binary() -> PathBuf {
     #[allow(clippy::disallowed_methods)] // which binary is judged is the caller's choice
     std::env::var_os("PIPE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_databricks-deploy").into(), PathBuf::from)
 }
+
+/// Whoever listens to the logger beside a test. Where there is one listener only, tracing asks the thread that comes to a
+/// line first whether anybody wants it, and remembers the answer for all: a test without `DEBUG` would silence another.
+static LISTENERS: LazyLock<[tracing::Dispatch; 2]> =
+    LazyLock::new(|| [0, 1].map(|_| tracing::Dispatch::new(tracing_subscriber::registry())));
 
 /// A log in memory.
 #[derive(Clone, Default)]
