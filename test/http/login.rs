@@ -79,6 +79,7 @@ async fn the_log_tells_each_attempt_and_each_wait_and_nothing_that_may_be_secret
         .without_time()
         .with_writer(move || writer.clone())
         .finish();
+    crate::support::hear_everything();
     let _guard = tracing::subscriber::set_default(subscriber);
     client(&script()).send(&call, classify).await.unwrap();
 

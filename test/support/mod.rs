@@ -147,7 +147,7 @@ impl Step {
 
     /// The same with another nonce: another process.
     pub(crate) async fn inside_with(&self, sandbox: &Sandbox, nonce: u64) -> Inside {
-        LazyLock::force(&LISTENERS);
+        hear_everything();
         let log = Log::default();
         let mut variables = self.variables.clone();
         variables.entry("DATABRICKS_HOST".into()).or_insert_with(|| "https://sandbox.cloud.databricks.com".into());
@@ -179,6 +179,11 @@ pub(crate) struct Inside {
 pub(crate) fn binary() -> PathBuf {
     #[allow(clippy::disallowed_methods)] // which binary is judged is the caller's choice
     std::env::var_os("PIPE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_databricks-deploy").into(), PathBuf::from)
+}
+
+/// To be called by whoever looks at what is logged, and by whoever might come to a line first.
+pub(crate) fn hear_everything() {
+    LazyLock::force(&LISTENERS);
 }
 
 /// Whoever listens to the logger beside a test. Where there is one listener only, tracing asks the thread that comes to a
