@@ -131,13 +131,22 @@ impl Stage<'_> {
 
     /// Why nothing of it may be done.
     fn obstacle(&self, seen: &Seen) -> Result<(), Stop> {
-        if let Some(damaged) = seen.observed.damaged.as_ref().filter(|_| self.intent == Intent::Destroy) {
-            return Err(nothing_proved(damaged));
-        }
+        self.unproved(seen)?;
         if let Some(approved) = self.approved {
             approved.still_holds(&seen.file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
         }
         seen.plan.may_run()
+    }
+
+    /// A deploy goes on where the state cannot be believed, and compares; what to remove nobody knows then.
+    fn unproved(&self, seen: &Seen) -> Result<(), Stop> {
+        let Some(damaged) = seen.observed.damaged.as_ref().filter(|_| self.intent == Intent::Destroy) else {
+            return Ok(());
+        };
+        let mut problem = damaged.clone();
+        problem.message.push_str(", so that nothing can be proved to be ours: nothing was deleted");
+        let hint = "deploy once more, which writes a new state, and destroy then; or delete the folder by hand";
+        Err(Stop::because(Exit::Conflict, problem.hint(hint)))
     }
 
     /// Says what is odd, and that there is a plan.
@@ -153,9 +162,7 @@ impl Stage<'_> {
     async fn finish(&self, seen: &Seen, held: Option<&Held>) -> Result<(), Stop> {
         let Stage { step, target, intent, .. } = *self;
         let Seen { observed, plan, .. } = seen;
-        if let Some(damaged) = observed.damaged.as_ref().filter(|_| intent == Intent::Destroy) {
-            return Err(nothing_proved(damaged));
-        }
+        self.unproved(seen)?;
         self.announce(seen);
         if let Err(stop) = self.obstacle(seen) {
             if plan.may_run().is_err() {
@@ -189,14 +196,6 @@ impl Stage<'_> {
         };
         deploy::carry_out(&work).await
     }
-}
-
-/// A deploy goes on where the state cannot be believed, and compares; what to remove nobody knows then.
-fn nothing_proved(damaged: &Problem) -> Stop {
-    let mut problem = damaged.clone();
-    problem.message.push_str(", so that nothing can be proved to be ours: nothing was deleted");
-    let hint = "deploy once more, which writes a new state, and destroy then; or delete the folder by hand";
-    Stop::because(Exit::Conflict, problem.hint(hint))
 }
 
 /// What was found, and not copied.

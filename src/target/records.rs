@@ -133,42 +133,45 @@ impl Target<'_> {
     }
 
     pub(super) async fn read_state(&self) -> Result<ReadState, Stop> {
-        let file = self.state_file();
-        let found = |found| Ok(ReadState { found, digest: None });
-        match self.workspace.export(file.as_str(), Export::File { size: None }).await {
-            Ok(Exported::Content(bytes)) => {
-                Ok(ReadState { found: State::read(&bytes, self.owner), digest: Some(Digest::of(&bytes)) })
+        Ok(match self.export_record(&self.state_file()).await? {
+            Exported::Content(bytes) => {
+                ReadState { found: State::read(&bytes, self.owner), digest: Some(Digest::of(&bytes)) }
             }
-            Ok(Exported::TooLarge) => found(Found::Unreadable("is far too large for one".into())),
-            Ok(Exported::Missing) => found(Found::Nothing),
-            // Which objects the service does not give back as they are is not documented: see what it is.
-            Err(error) if error.is_about_one_object() => match self.is_a_file(&file).await {
-                Ok(()) => Err(stop(&error, file.as_str())),
-                Err(other) => Err(other),
-            },
-            Err(error) => Err(stop(&error, file.as_str())),
-        }
+            Exported::TooLarge => {
+                ReadState { found: Found::Unreadable("is far too large for one".into()), digest: None }
+            }
+            Exported::Missing => ReadState { found: Found::Nothing, digest: None },
+        })
     }
 
-    /// The digest of the state as it is now; `None` where there is none.
+    /// The digest of the state as it is now; `None` where there is none, or none that can be read.
     pub(crate) async fn state_digest(&self) -> Result<Option<Digest>, Stop> {
-        Ok(self.read_state().await?.digest)
+        Ok(match self.export_record(&self.state_file()).await? {
+            Exported::Content(bytes) => Some(Digest::of(&bytes)),
+            Exported::TooLarge | Exported::Missing => None,
+        })
     }
 
     pub(super) async fn read_journal(&self, records: &Records) -> Result<FoundJournal, Stop> {
         if !records.journal {
             return Ok(FoundJournal::Nothing);
         }
-        let file = self.journal_file();
+        Ok(match self.export_record(&self.journal_file()).await? {
+            Exported::Content(bytes) => Journal::read(&bytes, self.owner),
+            Exported::TooLarge => FoundJournal::Unreadable("is far too large for one".into()),
+            Exported::Missing => FoundJournal::Nothing,
+        })
+    }
+
+    /// What a record holds. What is no file stops everything.
+    async fn export_record(&self, file: &WorkspacePath) -> Result<Exported, Stop> {
         match self.workspace.export(file.as_str(), Export::File { size: None }).await {
-            Ok(Exported::Content(bytes)) => Ok(Journal::read(&bytes, self.owner)),
-            Ok(Exported::TooLarge) => Ok(FoundJournal::Unreadable("is far too large for one".into())),
-            Ok(Exported::Missing) => Ok(FoundJournal::Nothing),
-            Err(error) if error.is_about_one_object() => match self.is_a_file(&file).await {
-                Ok(()) => Err(stop(&error, file.as_str())),
-                Err(other) => Err(other),
-            },
-            Err(error) => Err(stop(&error, file.as_str())),
+            // Which objects the service does not give back as they are is not documented: see what it is.
+            Err(error) if error.is_about_one_object() => {
+                self.is_a_file(file).await?;
+                Err(stop(&error, file.as_str()))
+            }
+            exported => exported.map_err(|error| stop(&error, file.as_str())),
         }
     }
 
