@@ -6,6 +6,7 @@ pub mod access;
 pub mod databricks;
 pub mod deploy;
 pub mod digest;
+mod disk;
 pub mod doctor;
 pub mod event;
 pub mod exit;

@@ -1,7 +1,7 @@
 //! Local files that change after they were looked at: what they hold by then was never checked, so it is not sent, and the
 //! log says which file it was.
 
-use crate::support::{InMemory, Log, Step, TARGET};
+use crate::support::{InMemory, Log, Step, TARGET, make_pipe};
 use databricks_deploy::exit::Exit;
 use databricks_deploy::http::{Wire, WireError};
 use databricks_deploy::outcome::Outcome;
@@ -97,6 +97,11 @@ fn become_a_folder(path: &Path) {
     std::fs::create_dir(path).unwrap();
 }
 
+fn become_a_pipe(path: &Path) {
+    std::fs::remove_file(path).unwrap();
+    make_pipe(path);
+}
+
 /// Others can be read by the user of a container, who is root.
 fn become_unreadable(path: &Path) {
     std::fs::remove_file(path).unwrap();
@@ -105,12 +110,14 @@ fn become_unreadable(path: &Path) {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_that_changes_is_not_sent_and_nothing_else_is_lost() {
-    let changes: [(Change, When, &str); 9] = [
+    let changes: [(Change, When, &str); 10] = [
         (append, When::Before, "changed while it was deployed: it had {length} bytes, and now has {more}"),
         (shorten, When::Before, "changed while it was deployed: it had {length} bytes, and now has 1000"),
         (rewrite, When::Before, "changed while it was deployed: it no longer holds what was looked at"),
         (vanish, When::Before, "can no longer be read: No such file or directory"),
-        (become_a_folder, When::Before, "changed while it was deployed: it is no longer a file"),
+        (become_a_folder, When::Before, "can no longer be read: it is a folder, not a file"),
+        // To open it as a file is opened would wait for somebody who writes to it.
+        (become_a_pipe, When::Before, "can no longer be read: it is a named pipe, not a file"),
         (become_unreadable, When::Before, "can no longer be read: "),
         (append, When::Meanwhile, "changed while it was deployed: it had {length} bytes, and now has more"),
         (shorten, When::Meanwhile, "changed while it was deployed: it had {length} bytes, and now has 1000"),

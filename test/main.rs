@@ -16,6 +16,7 @@ mod fuzzed;
 mod guards;
 mod hosts;
 mod http;
+mod inputs;
 mod journal;
 mod keyless;
 mod lock;

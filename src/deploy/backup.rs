@@ -5,6 +5,7 @@ use super::Copies;
 use super::create::{Created, create};
 use crate::databricks::error::Error;
 use crate::databricks::objects::{Export, Exported, Format};
+use crate::disk;
 use crate::exit::Exit;
 use crate::plan::{Backup, Plan, SeenKind};
 use crate::problem::{Code, Problem};
@@ -14,6 +15,7 @@ use crate::stop::Stop;
 use crate::target::{Target, stop};
 use bytes::Bytes;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
 
 /// How many copies of one object one build may make. More than one is made only where the object was edited again
@@ -116,5 +118,5 @@ pub(super) fn write(folder: &Path, path: &str, kind: Kind, content: &Bytes) -> s
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    std::fs::write(file, content)
+    disk::create(&file)?.write_all(content)
 }

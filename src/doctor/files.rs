@@ -4,7 +4,6 @@ use super::Case;
 use super::chart::Chart;
 use crate::finding::Group;
 use crate::plan::PlanFile;
-use crate::problem::{Code, Problem};
 use crate::source::{self, LocalTree};
 use crate::text;
 
@@ -13,13 +12,9 @@ pub(super) async fn examine(case: &Case<'_>, chart: &mut Chart<'_>) -> Option<Lo
     let files = case.patient.files.clone()?;
     if let Some(plan) = &case.patient.plan {
         let shown = plan.file_name().unwrap_or_default().to_string_lossy();
-        match std::fs::read(plan).map(|bytes| PlanFile::read(&bytes)) {
-            Ok(Ok(_)) => chart.good(Group::Files, format!("`{shown}` is a plan that a deploy can be held to")),
-            Ok(Err(error)) => chart.bad(Group::Files, error.problem(&shown)),
-            Err(error) => {
-                let problem = Problem::new(Code::InvalidPlan, format!("`{shown}` cannot be read: {error}"));
-                chart.bad(Group::Files, problem.at("PLAN"));
-            }
+        match PlanFile::open(plan, &shown) {
+            Ok(_) => chart.good(Group::Files, format!("`{shown}` is a plan that a deploy can be held to")),
+            Err(problem) => chart.bad(Group::Files, problem),
         }
     }
     let from = files.shown.clone();

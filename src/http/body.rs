@@ -5,6 +5,7 @@
 
 use super::call::{Body, Cause, Part, PartContent};
 use crate::digest::{Digest, Hasher};
+use crate::disk;
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use std::collections::VecDeque;
@@ -172,19 +173,16 @@ struct Streamed {
 
 impl Streamed {
     async fn open(path: &Path, length: u64, digest: Digest) -> Result<Streamed, LocalFile> {
-        let mut file = tokio::fs::File::open(path).await.map_err(|error| unreadable(path, &error))?;
+        let at = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || disk::open(&at)).await;
+        let opened =
+            opened.unwrap_or_else(|panicked| Err(panicked.into())).map_err(|error| unreadable(path, &error))?;
+        let mut file = tokio::fs::File::from_std(opened);
         file.set_max_buf_size(CHUNK);
         let found = file.metadata().await.map_err(|error| unreadable(path, &error))?;
         let (path, hasher, buffer) = (path.to_owned(), Hasher::new(), BytesMut::new());
         let streamed = Streamed { file, path, length, digest, read: 0, hasher, buffer };
-        if !found.is_file() {
-            // A folder can be opened, too, and has a length.
-            Err(streamed.changed("it is no longer a file"))
-        } else if found.len() != length {
-            Err(streamed.resized(&found.len().to_string()))
-        } else {
-            Ok(streamed)
-        }
+        if found.len() == length { Ok(streamed) } else { Err(streamed.resized(&found.len().to_string())) }
     }
 
     /// The next bytes, or nothing at the file's end.

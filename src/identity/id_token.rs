@@ -4,10 +4,12 @@
 use super::cache::{Fetching, Grant, TokenSource};
 use super::endpoint::Endpoint;
 use super::refusal;
+use crate::disk;
 use crate::http::{Client, NoCredential, Unsigned};
 use crate::problem::{Code, Problem};
 use crate::secrets::{Claims, Redactor, Secret};
 use crate::settings::{IdToken, Route};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,29 +64,55 @@ impl Exchange {
 
     /// Reads the token's file: each time anew, since whoever writes it may have written a newer one.
     async fn read(&self, path: &Path) -> Result<Secret, NoCredential> {
-        let shown = path.display();
-        let problem = |what: String| {
-            let problem = Problem::new(Code::InvalidToken, what).at("DATABRICKS_OIDC_TOKEN_FILEPATH");
-            let hint = "the file must hold an identity token, a JWT, and nothing else";
-            NoCredential { problem: Box::new(problem.hint(hint)), passing: false }
-        };
-        let unreadable = |error: std::io::Error| problem(format!("the file `{shown}` cannot be read: {error}"));
-        let length = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-        if length > LARGEST {
-            return Err(problem(format!("the file `{shown}` is far too large for a token")));
-        }
-        let text = tokio::fs::read_to_string(path).await.map_err(unreadable)?;
-        let token = Secret::new(text.trim());
-        self.redactor.learn(&token);
-        if Claims::read(&token).is_none() {
-            return Err(problem(format!("the file `{shown}` does not hold an identity token")));
-        }
-        Ok(token)
+        let (file, redactor) = (path.to_owned(), self.redactor.clone());
+        let read = tokio::task::spawn_blocking(move || read_file(&file, &redactor)).await;
+        let read = read.unwrap_or_else(|panicked| Err(unreadable(path, &panicked.into())));
+        read.map(|(token, _)| token).map_err(|problem| NoCredential { problem: Box::new(problem), passing: false })
     }
+}
+
+/// Reads the file of an identity token; the redactor learns what is in it, whatever that is.
+pub fn read_file(path: &Path, redactor: &Redactor) -> Result<(Secret, Claims), Problem> {
+    let bytes = disk::read(path, LARGEST).map_err(|error| unreadable(path, &error))?;
+    let token = Secret::new(String::from_utf8_lossy(&bytes).trim());
+    redactor.learn(&token);
+    match Claims::read(&token) {
+        Some(claims) => Ok((token, claims)),
+        None => Err(no_token_in(format!("the file `{}` does not hold an identity token", path.display()))),
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let shown = path.display();
+    no_token_in(match error.kind() {
+        ErrorKind::FileTooLarge => format!("the file `{shown}` is far too large for a token"),
+        _ => format!("the file `{shown}` cannot be read: {error}"),
+    })
+}
+
+fn no_token_in(what: String) -> Problem {
+    Problem::new(Code::InvalidToken, what)
+        .at("DATABRICKS_OIDC_TOKEN_FILEPATH")
+        .hint("the file must hold an identity token, a JWT, and nothing else")
 }
 
 impl TokenSource for Exchange {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(self.exchange())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was one when the variables were read.
+    #[test]
+    fn what_is_no_file_any_more_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token.jwt");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let problem = read_file(&path, &Redactor::new()).unwrap_err();
+        assert!(problem.message.ends_with("cannot be read: it is a named pipe, not a file"), "{problem}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::render::{Counts, action_word, kind_with_article, what_was_done, why_deleted, why_uploaded};
 use super::{End, OnDrift, Plan, Prune, Seen, SeenKind};
+use crate::disk;
 use crate::order;
 use crate::problem::{Code, Problem};
 use crate::state::{Digest, Owner, RelativePath, kind_word, language_word};
@@ -9,9 +10,13 @@ use crate::text;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 
 /// The version of `plan.json`: it goes up when a reader of the old form could be misled. `plan.schema.json` describes it.
 const SCHEMA: u32 = 1;
+
+/// The most that a file has, in bytes: enough for a hundred thousand changes.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// How many differences a message names.
 const NAMED: usize = 3;
@@ -155,6 +160,16 @@ impl PlanFile {
         };
         file.digest = file.fitting_digest();
         file
+    }
+
+    /// Reads the plan that somebody has seen; `shown` is its name in the log.
+    pub fn open(path: &Path, shown: &str) -> Result<PlanFile, Problem> {
+        let bytes = disk::read(path, LARGEST).map_err(|error| {
+            Problem::new(Code::InvalidPlan, format!("`{shown}` cannot be read: {error}"))
+                .at("PLAN")
+                .hint("hand the file over from the step that made it, as an artifact")
+        })?;
+        PlanFile::read(&bytes).map_err(|error| error.problem(shown))
     }
 
     /// The text of the file: the same plan always has the same text.

@@ -2,6 +2,7 @@
 //! variables of the pipeline. Written when a run has started, since a step can be killed at any moment after that, and
 //! at the end.
 
+use crate::disk;
 use crate::event::{Counts, Ending};
 use crate::order;
 use crate::outcome::{Outcome, RunRecord};
@@ -48,12 +49,12 @@ impl Outputs {
     pub fn write(&self, outcome: &Outcome) -> io::Result<()> {
         let mut json = serde_json::to_string_pretty(&Document::of(outcome))?;
         json.push('\n');
-        self.replace(&self.json, &json)?;
+        replace(&self.json, &self.redactor.redact(&json))?;
         let mut env = String::new();
         for (name, value) in variables(outcome) {
             env.push_str(&format!("{name}={}\n", quoted(&value)));
         }
-        self.replace(&self.env, &env)
+        replace(&self.env, &self.redactor.redact(&env))
     }
 
     /// Appends the variables to the file that Bitbucket reads the step's `output-variables` from; where there is no such
@@ -67,19 +68,18 @@ impl Outputs {
             // The form is one `KEY=value` a line, without quoting.
             lines.push_str(&format!("{name}={}\n", crate::text::one_line(&value)));
         }
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        let mut file = disk::append(path)?;
         file.write_all(self.redactor.redact(&lines).as_bytes())
     }
+}
 
-    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let new = path.with_file_name(name);
-        let mut file = File::create(&new)?;
-        file.write_all(self.redactor.redact(text).as_bytes())?;
-        drop(file);
-        std::fs::rename(&new, path)
-    }
+/// Writes a file anew; a reader finds the old one or the new one, whole.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    disk::create(&new)?.write_all(text.as_bytes())?;
+    std::fs::rename(&new, path)
 }
 
 /// Makes `<name>.json` in `folder`, or `<name>-2.json`, and so on, where an earlier call has made it: its files are never

@@ -1,10 +1,12 @@
 //! `CA_BUNDLE`: authorities that are trusted beside the built-in ones.
 
 use super::echo::Echo;
+use crate::disk;
 use crate::problem::{Code, Problem};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// How a certificate begins in PEM form.
@@ -32,18 +34,14 @@ pub(super) fn authorities(
     }
     let path = working_directory.join(text);
     let relative = "the path is relative to the step's working directory; the file must be in the clone, or the value the PEM text itself";
-    match std::fs::metadata(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(wrong("is not there", relative)),
-        Err(error) => return Err(wrong(&format!("cannot be read: {error}"), relative)),
-        Ok(found) if found.is_dir() => return Err(wrong("is a folder, not a file", relative)),
-        Ok(found) if found.len() > LARGEST => {
-            return Err(wrong("is over 4 MiB, so it is no bundle of certificates", relative));
-        }
-        Ok(_) => {}
-    }
-    match std::fs::read(&path) {
+    match disk::read(&path, LARGEST) {
         Ok(content) => certificates(&content, &format!("the file {shown}")),
-        Err(error) => Err(wrong(&format!("cannot be read: {error}"), relative)),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::NotFound => wrong("is not there", relative),
+            ErrorKind::IsADirectory => wrong("is a folder, not a file", relative),
+            ErrorKind::FileTooLarge => wrong("is over 4 MiB, so it is no bundle of certificates", relative),
+            _ => wrong(&format!("cannot be read: {error}"), relative),
+        }),
     }
 }
 

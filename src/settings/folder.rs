@@ -85,6 +85,9 @@ pub(super) fn plan(text: &str, place: &Place, echo: Echo<'_>) -> Result<PathBuf,
     if path.is_dir() {
         return Err(wrong("is a folder, not a file").hint("name the file `plan.json` in it"));
     }
+    if path.exists() && !path.is_file() {
+        return Err(wrong("is not a file"));
+    }
     if !path.is_file() {
         return Err(wrong("is not there").hint(
             "make it by a step with `ACTION: plan`, and hand it over as one of that step's `artifacts:`; the path is \

@@ -5,15 +5,18 @@
 //! the same syntax and are asked before all others, so that a negated pattern in them adds back what Git ignores.
 //! Nobody's global ignore file counts: a deploy must not depend on the machine.
 
+use crate::disk;
 use crate::problem::{Code, Problem};
 use crate::text;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const GIT: &str = ".gitignore";
 const DATABRICKS: &str = ".databricksignore";
+
+/// Bytes; nobody writes a hundredth of it by hand.
+const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// The rules of the folders from the clone's root down to where the walk is.
 pub(super) struct Rules {
@@ -81,7 +84,7 @@ impl Rules {
 
     fn load(&mut self, folder: &Path, file: &Path) -> Option<Gitignore> {
         let shown = file.strip_prefix(&self.clone).unwrap_or(file).display().to_string();
-        let bytes = match fs::read(file) {
+        let bytes = match disk::read(file, LARGEST) {
             Ok(bytes) => bytes,
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory) => {
                 return None;

@@ -4,6 +4,7 @@ use super::notebook::{self, FirstLine, Named};
 use super::walk::Candidate;
 use super::{Kind, LocalFile, fingerprint, jupyter};
 use crate::digest::{Digest, Hasher};
+use crate::disk;
 use crate::problem::{Code, Problem};
 use crate::secrets::scan::{Finding, Found, Scanner};
 use crate::settings::SecretScan;
@@ -47,7 +48,7 @@ impl Inspector {
 
     fn look_into(&mut self, candidate: &Candidate) -> io::Result<Option<Content>> {
         let Candidate { path, relative, size } = candidate;
-        let mut file = File::open(path)?;
+        let mut file = disk::open(path)?;
         let mut head = Vec::with_capacity(notebook::HEAD);
         file.by_ref().take(notebook::HEAD as u64).read_to_end(&mut head)?;
         if head.starts_with(LFS.0) && *size < LFS.1 {
@@ -91,7 +92,7 @@ impl Inspector {
             return Ok(None);
         }
         if kind == Kind::File || *size > NOTEBOOK_LIMIT {
-            return Ok(Some(self.stream(relative, kind, head.chain(file))?));
+            return Ok(Some(self.stream(relative, kind, head.chain(file).take(FILE_LIMIT + 1))?));
         }
         let content = whole(head, file, *size)?;
         let findings = self.scanner.scan(content.as_slice())?;
@@ -100,7 +101,7 @@ impl Inspector {
     }
 
     /// Reads what may be large, in bounded memory. A dashboard that is too large to be exported is never compared with an
-    /// export, so that its bytes may stand for it.
+    /// export, so that its bytes may stand for it. A file that somebody still writes to has an end, too.
     fn stream(&mut self, relative: &str, kind: Kind, content: impl Read) -> io::Result<Content> {
         let mut content = Hashing { inner: content, hasher: Hasher::new(), size: 0 };
         if self.scanner.looks_for_something() {

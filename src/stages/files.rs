@@ -254,11 +254,7 @@ fn write(folder: &Path, json: &str) -> std::io::Result<PathBuf> {
 /// The plan that somebody has seen.
 fn approved(step: &Step<'_>, path: &Path) -> Result<PlanFile, Stop> {
     let shown = shown(step, path);
-    let bytes = std::fs::read(path).map_err(|error| {
-        let problem = Problem::new(Code::InvalidPlan, format!("`{shown}` cannot be read: {error}")).at("PLAN");
-        Stop::because(Exit::Settings, problem.hint("hand the file over from the step that made it, as an artifact"))
-    })?;
-    PlanFile::read(&bytes).map_err(|error| Stop::because(Exit::Settings, error.problem(&shown)))
+    PlanFile::open(path, &shown).map_err(|problem| Stop::because(Exit::Settings, problem))
 }
 
 fn left_alone(step: &Step<'_>, plan: &Plan) {

@@ -18,6 +18,7 @@ use databricks_deploy::secrets::Redactor;
 use databricks_deploy::{Ports, run};
 use databricks_sandbox::{Running, Sandbox};
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -147,6 +148,15 @@ impl Step {
 
     /// The same with another nonce: another process.
     pub(crate) async fn inside_with(&self, sandbox: &Sandbox, nonce: u64) -> Inside {
+        self.inside_as(sandbox, nonce, std::future::pending()).await
+    }
+
+    /// The same until somebody tells it to stop.
+    pub(crate) async fn inside_until(&self, sandbox: &Sandbox, shutdown: impl Future<Output = ()>) -> Inside {
+        self.inside_as(sandbox, 7, shutdown).await
+    }
+
+    async fn inside_as(&self, sandbox: &Sandbox, nonce: u64, shutdown: impl Future<Output = ()>) -> Inside {
         hear_everything();
         let log = Log::default();
         let mut variables = self.variables.clone();
@@ -159,7 +169,7 @@ impl Step {
             nonce,
         };
         let environment = Environment::new(variables, self.root());
-        let outcome = run(environment, ports, std::future::pending()).await;
+        let outcome = run(environment, ports, shutdown).await;
         Inside { exit: outcome.exit, outcome, log: log.text() }
     }
 }
@@ -211,4 +221,10 @@ impl Write for Log {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Makes a named pipe, at whose other end nobody is.
+pub(crate) fn make_pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().expect("there is a mkfifo");
+    assert!(made.success());
 }
