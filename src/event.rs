@@ -214,8 +214,10 @@ pub enum Event {
     Examining(Group),
     /// The doctor has examined something.
     Found(Finding),
-    /// The doctor has examined all there is.
+    /// The doctor has ended.
     Examined {
+        /// Whether everything was examined.
+        complete: bool,
         /// How many findings are good.
         good: usize,
         /// How many are bad.

@@ -158,13 +158,7 @@ async fn examine(
     if let Some(folder) = &patient.output_dir {
         start.journalist.write_outputs_to(folder, start.redactor);
     }
-    tokio::select! {
-        biased;
-        ended = unwind::caught(stages::doctor::run(start, patient, warnings)) => {
-            ended.unwrap_or_else(|_| (Err(panicked(&start.journalist.outcome())), http::Stats::default()))
-        }
-        () = shutdown => (Err(told_to_stop()), http::Stats::default()),
-    }
+    stages::doctor::run(start, patient, warnings, shutdown).await
 }
 
 /// Every other action.
@@ -210,10 +204,12 @@ async fn carry_out(
     (walked, workspace.stats())
 }
 
-/// What the end means. The doctor's code is that of an identity that does not work, whatever it has found.
+/// What the end means. The doctor's codes are those of an identity that does not work, whatever it has found, and of a
+/// wait that ended.
 fn words(outcome: &Outcome) -> &'static str {
     match outcome.exit {
         Exit::Identity if !outcome.findings.is_empty() => "Not all is well",
+        Exit::WaitEnded if !outcome.findings.is_empty() => "Not all was examined",
         exit => exit.words(),
     }
 }

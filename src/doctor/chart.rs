@@ -1,4 +1,4 @@
-//! Takes down what is found, tells it, and counts.
+//! Tells what is found, and remembers what is bad.
 
 use crate::event::{Emit, Event};
 use crate::finding::{Finding, Group, Verdict};
@@ -8,14 +8,12 @@ use crate::problem::{Code, Problem};
 pub(super) struct Chart<'a> {
     events: &'a dyn Emit,
     group: Option<Group>,
-    good: usize,
     bad: Vec<Problem>,
-    unknown: usize,
 }
 
 impl<'a> Chart<'a> {
     pub(super) fn new(events: &'a dyn Emit) -> Chart<'a> {
-        Chart { events, group: None, good: 0, bad: Vec::new(), unknown: 0 }
+        Chart { events, group: None, bad: Vec::new() }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
@@ -23,11 +21,8 @@ impl<'a> Chart<'a> {
             self.group = Some(finding.group);
             self.events.emit(Event::Examining(finding.group));
         }
-        match finding.verdict {
-            Verdict::Good => self.good += 1,
-            Verdict::Bad => self.bad.extend(finding.problem()),
-            Verdict::Unknown => self.unknown += 1,
-            Verdict::Odd | Verdict::Told => {}
+        if finding.verdict == Verdict::Bad {
+            self.bad.extend(finding.problem());
         }
         self.events.emit(Event::Found(finding));
     }
@@ -60,10 +55,5 @@ impl<'a> Chart<'a> {
     /// Whether a problem of this kind has been told already.
     pub(super) fn has_code(&self, code: Code) -> bool {
         self.bad.iter().any(|problem| problem.code == code)
-    }
-
-    /// How many findings are good and bad, and how many things are not known.
-    pub(super) fn counts(&self) -> (usize, usize, usize) {
-        (self.good, self.bad.len(), self.unknown)
     }
 }

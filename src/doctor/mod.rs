@@ -17,7 +17,7 @@ mod target;
 mod token;
 
 use crate::event::Emit;
-use crate::finding::Group;
+use crate::finding::{Finding, Group, Verdict};
 use crate::http::Client;
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
@@ -83,8 +83,16 @@ pub struct Counts {
     pub unknown: usize,
 }
 
-/// Examines everything.
-pub async fn examine(case: &Case<'_>) -> Counts {
+impl Counts {
+    /// Counts.
+    pub fn of(findings: &[Finding]) -> Counts {
+        let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+        Counts { good: count(Verdict::Good), bad: count(Verdict::Bad), unknown: count(Verdict::Unknown) }
+    }
+}
+
+/// Examines everything. What is found is told as events, one by one, so that it is known whatever ends this.
+pub async fn examine(case: &Case<'_>) {
     let mut chart = Chart::new(case.events);
     variables(case, &mut chart);
     let tree = files::examine(case, &mut chart).await;
@@ -109,8 +117,6 @@ pub async fn examine(case: &Case<'_>) -> Counts {
         }
     }
     builds::examine(case, &mut chart);
-    let (good, bad, unknown) = chart.counts();
-    Counts { good, bad, unknown }
 }
 
 fn variables(case: &Case<'_>, chart: &mut Chart<'_>) {

@@ -181,7 +181,9 @@ impl Console {
             ),
             Event::Examining(group) => self.info(group.title()),
             Event::Found(finding) => self.finding(finding),
-            Event::Examined { good, bad, unknown, file } => self.examined(*good, *bad, *unknown, file.as_deref()),
+            Event::Examined { complete, good, bad, unknown, file } => {
+                self.examined(*complete, [*good, *bad, *unknown], file.as_deref());
+            }
             Event::Stopped { problems, exit } => self.stopped(problems, *exit),
             Event::Ended { exit, words, elapsed, requests, repetitions } => {
                 tracing::debug!(
@@ -220,9 +222,10 @@ impl Console {
         self.below(finding.hint.as_deref(), finding.link.as_deref(), &finding.exhibit);
     }
 
-    fn examined(&self, good: usize, bad: usize, unknown: usize, file: Option<&str>) {
+    fn examined(&self, complete: bool, [good, bad, unknown]: [usize; 3], file: Option<&str>) {
         if let Some(file) = file {
-            self.info(&format!("All findings are in {file}"));
+            let which = if complete { "All findings" } else { "The findings so far" };
+            self.info(&format!("{which} are in {file}"));
         }
         let unknown = match unknown {
             0 => String::new(),
@@ -230,9 +233,13 @@ impl Console {
             _ => format!("; {unknown} things are not known"),
         };
         let good = format!("{} found good", text::count(good, "thing"));
+        let problems = text::count(bad, "problem");
         match bad {
+            _ if !complete => {
+                self.line(Style::Failure, &format!("Not all was examined: {problems} found so far, {good}{unknown}"));
+            }
             0 => self.line(Style::Success, &format!("Nothing was found to be wrong: {good}{unknown}")),
-            _ => self.line(Style::Failure, &format!("{} found, {good}{unknown}", text::count(bad, "problem"))),
+            _ => self.line(Style::Failure, &format!("{problems} found, {good}{unknown}")),
         }
     }
 

@@ -11,7 +11,8 @@ const SCHEMA: u32 = 1;
 struct Document<'a> {
     schema: u32,
     version: &'static str,
-    exit_code: u8,
+    complete: bool,
+    exit_code: Option<u8>,
     findings: Vec<Told<'a>>,
 }
 
@@ -27,8 +28,8 @@ struct Told<'a> {
     lines: &'a [String],
 }
 
-/// The text of the file; it has not been redacted.
-pub(crate) fn document(findings: &[Finding], exit: Exit) -> String {
+/// The text of the file; it has not been redacted. `exit` is `None` as long as the examination goes on.
+pub(crate) fn document(findings: &[Finding], complete: bool, exit: Option<Exit>) -> String {
     let findings = findings.iter().map(|finding| Told {
         group: finding.group.name(),
         verdict: finding.verdict.name(),
@@ -39,8 +40,9 @@ pub(crate) fn document(findings: &[Finding], exit: Exit) -> String {
         link: finding.link.as_deref(),
         lines: &finding.exhibit,
     });
+    let exit_code = exit.map(Exit::code);
     let document =
-        Document { schema: SCHEMA, version: crate::VERSION, exit_code: exit.code(), findings: findings.collect() };
+        Document { schema: SCHEMA, version: crate::VERSION, complete, exit_code, findings: findings.collect() };
     // Texts and numbers: there is nothing in it that JSON cannot hold.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');

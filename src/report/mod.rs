@@ -10,4 +10,4 @@ pub(crate) use doctor::document as findings;
 pub use journalist::Journalist;
 pub use output::Output;
 pub use outputs::Outputs;
-pub(crate) use outputs::claim;
+pub(crate) use outputs::{claim, replace};
