@@ -66,7 +66,7 @@ pub(super) async fn examine(
     }
     readers(guest, root, run_as, chart).await;
     for (compute, users) in needs {
-        on(guest, &compute, &users.join(", "), chart).await;
+        on(guest, &compute, &users, chart).await;
     }
 }
 
@@ -153,14 +153,13 @@ async fn readers(guest: &Guest, root: Option<&Root>, run_as: Users<Principal>, c
     }
     let held = guest.workspace.folder_permissions(*object_id).await;
     for (principal, jobs) in run_as {
-        let jobs = jobs.join(", ");
+        let runs = if jobs.len() == 1 { "runs" } else { "run" };
+        let runs = format!("the {principal}, as whom {} {runs}", jobs.join(", "));
         let held = match &held {
             Ok(held) => held,
             Err(error) if hides(error) => {
-                let message = format!(
-                    "whether the {principal}, as whom {jobs} runs, may read {path}: this identity may not see the folder's \
-                     permissions"
-                );
+                let message =
+                    format!("whether {runs}, may read {path}: this identity may not see the folder's permissions");
                 chart.unknown(GROUP, message);
                 continue;
             }
@@ -168,7 +167,6 @@ async fn readers(guest: &Guest, root: Option<&Root>, run_as: Users<Principal>, c
         };
         let itself = super::identity::principal(&guest.me).is(&principal);
         let who = if itself { Who::Me(&guest.me) } else { Who::Other(&principal) };
-        let runs = format!("the {principal}, as whom {jobs} runs");
         let hint = format!("`PERMISSIONS: {}=CAN_RUN` gives it the right", principal.name());
         match standing(held, &who, Level::Read) {
             Standing::Enough { .. } => chart.good(GROUP, format!("{runs}, may read {path}")),
@@ -188,14 +186,16 @@ async fn readers(guest: &Guest, root: Option<&Root>, run_as: Users<Principal>, c
 }
 
 /// Whether there is what is run on.
-async fn on(guest: &Guest, compute: &Compute, users: &str, chart: &mut Chart<'_>) {
+async fn on(guest: &Guest, compute: &Compute, users: &[String], chart: &mut Chart<'_>) {
+    let need = if users.len() == 1 { "needs" } else { "need" };
+    let users = users.join(", ");
     let (what, id, found) = match compute {
         Compute::Cluster(id) => ("cluster", id, guest.workspace.cluster(id).await),
         Compute::Warehouse(id) => ("SQL warehouse", id, guest.workspace.warehouse(id).await),
         Compute::JobCluster(_) => return,
         Compute::Serverless => {
             let message = format!(
-                "whether serverless compute is on, which {users} needs: the workspace does not tell before something runs"
+                "whether serverless compute is on, which {users} {need}: the workspace does not tell before something runs"
             );
             return chart.unknown(GROUP, message);
         }
@@ -211,7 +211,7 @@ async fn on(guest: &Guest, compute: &Compute, users: &str, chart: &mut Chart<'_>
         }
         Err(error) if is_forbidden(&error) => {
             let message =
-                format!("whether the {what} `{id}` is there, which {users} needs: this identity may not see it");
+                format!("whether the {what} `{id}` is there, which {users} {need}: this identity may not see it");
             chart.unknown(GROUP, message);
         }
         Err(error) => chart.bad(GROUP, error.problem().at(users)),

@@ -55,6 +55,12 @@ pub(super) async fn examine(case: &Case<'_>, guest: &Guest, chart: &mut Chart<'_
     };
     case.events.emit(Event::TargetKnown { target: settings.target.clone(), path: Some(path.to_string()) });
     let mut nearest = folder.as_ref().map(|folder| (path.clone(), folder.object_id));
+    if patient.stops.is_some() && settings.workspace_path.is_none() {
+        let message =
+            format!("{path} is where paths in `RUN` begin; nothing says what a deploy of this build would go to");
+        chart.told(GROUP, message);
+        return Some(Root { path, nearest });
+    }
     let nothing_to_deploy = settings.local_path.is_none() && !patient.is_broken("LOCAL_PATH");
     if nothing_to_deploy {
         let is = if folder.is_some() { "is there" } else { "is not there, or this identity may not see it" };

@@ -34,6 +34,12 @@ async fn a_build_that_names_no_target_is_examined_all_the_same() {
         report.has("target", "unknown", "whether it is somebody else's: this build does not say what to deploy to");
         assert_eq!(report.bad().len(), 1, "{}", report.inside.log);
     }
+    // No path is said to be made that no deploy makes.
+    let pull_request = branch(&sandbox).variable("BITBUCKET_PR_ID", "7").without("WORKSPACE_PATH");
+    let report = examine(&sandbox, &pull_request.variable("BITBUCKET_BRANCH", "try")).await;
+    let part = "/Workspace/Users/ci@example.com/etl/try is where paths in `RUN` begin; nothing says what a deploy";
+    report.has("target", "told", part);
+    assert!(!report.inside.log.contains("a deploy makes it"), "{}", report.inside.log);
     let step = branch(&sandbox).without("BITBUCKET_BRANCH").variable("BITBUCKET_TAG", "v1").variable("TARGET", "eu");
     let report = examine(&sandbox, &step).await;
     report.has("builds", "told", "this is the build of the tag `v1`; it deploys to the target `eu`");
