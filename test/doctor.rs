@@ -13,7 +13,7 @@ mod token;
 
 use crate::support::{Inside, Step};
 use databricks_deploy::finding::{Finding, Verdict};
-use databricks_sandbox::{Bitbucket, JobRight, Principal, Sandbox, StepClaims};
+use databricks_sandbox::{Bitbucket, Flaw, JobRight, Principal, Sandbox, StepClaims};
 use serde_json::{Value, json};
 
 const ID: &str = "5f5e8b6a-0000-4000-8000-00000000a001";
@@ -69,6 +69,12 @@ fn keyless(sandbox: &Sandbox) -> Step {
     step(sandbox)
         .variable("DATABRICKS_CLIENT_ID", ID)
         .variable("BITBUCKET_STEP_OIDC_TOKEN", sandbox.bitbucket().step(&StepClaims::production()))
+}
+
+/// The same with something wrong with the token.
+fn flawed(sandbox: &Sandbox, flaw: Flaw) -> Step {
+    let token = sandbox.bitbucket().flawed_step(&StepClaims::production(), &[flaw]);
+    keyless(sandbox).variable("BITBUCKET_STEP_OIDC_TOKEN", token)
 }
 
 fn by_token(sandbox: &Sandbox) -> Step {

@@ -7,9 +7,10 @@ use crate::databricks::Workspace;
 use crate::databricks::identity::Me;
 use crate::finding::{Finding, Group};
 use crate::http::Client;
-use crate::identity::{self, LOG_IN, not_logged_in};
+use crate::identity::{self, LOG_IN, claims_shown, not_logged_in};
 use crate::problem::{Code, Problem};
-use crate::settings::{Chosen, Route, Way};
+use crate::secrets::{Claims, Redactor};
+use crate::settings::{AuthType, Chosen, IdToken, Login, Route, Way};
 use crate::text;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,9 @@ pub(super) enum Keyless {
     /// None was shown.
     #[default]
     NotTried,
-    /// The log-in ended for another reason, before or after policies were asked.
+    /// The host is not the one that is meant, or not what it is taken for: nobody has looked at the token.
+    NotSeen,
+    /// The log-in ended for another reason than a policy.
     Untold,
     /// No policy fits it.
     NoPolicy,
@@ -82,12 +85,19 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
                 let used =
                     if way.taken { "a run takes this way, because" } else { "a run does not take this way, though" };
                 let message = format!("`{}` lets in {} ({used} {})", way.way.name(), me.user_name, chosen.because);
-                chart.add(Finding::good(GROUP, message).exhibit(attempt.lasts));
+                let claims = elsewhere(way, chosen, case.redactor);
+                chart.add(Finding::good(GROUP, message).exhibit(attempt.lasts.into_iter().chain(claims)));
                 if way.taken {
                     known.taken = Some(guest);
                 }
             }
-            Err(problem) => refused(way, problem, chart),
+            Err(mut problem) => {
+                // The policy has a place of its own here.
+                let claims =
+                    if problem.exhibit.is_empty() { Vec::new() } else { elsewhere(way, chosen, case.redactor) };
+                problem.exhibit = claims.into();
+                refused(way, problem, chart);
+            }
         }
     }
     known.keyless = decided.unwrap_or(known.keyless);
@@ -102,10 +112,25 @@ fn unusable(way: &Way, problems: &[Problem], chart: &mut Chart<'_>) {
     chart.unknown(GROUP, format!("`{}`: not tried, since its variables cannot be used", way.way.name()));
 }
 
+/// The claims of the identity token that a way shows, where it shows one that can be read.
+pub(super) fn presented(login: &Login, redactor: &Redactor) -> Option<Claims> {
+    match login {
+        Login::IdToken { token: IdToken::Variable { token, .. }, .. } => Claims::read(token),
+        Login::IdToken { token: IdToken::File(path), .. } => Some(identity::read_file(path, redactor).ok()?.1),
+        _ => None,
+    }
+}
+
+/// The claims of a token that is not the step's own, whose claims have been shown.
+fn elsewhere(way: &Way, chosen: &Chosen, redactor: &Redactor) -> Vec<String> {
+    match way.way {
+        AuthType::BitbucketOidc => Vec::new(),
+        _ => presented(&chosen.login, redactor).as_ref().map(claims_shown).unwrap_or_default(),
+    }
+}
+
 /// What a run would stop for; where it takes another way, it is only odd.
 fn refused(way: &Way, mut problem: Problem, chart: &mut Chart<'_>) {
-    // Claims and policy have places of their own here.
-    problem.exhibit = Box::default();
     if chart.has(&problem) {
         return chart.unknown(GROUP, format!("`{}`: not tried, for the reason that is told above", way.way.name()));
     }
@@ -136,8 +161,11 @@ impl Attempt {
         match &self.guest {
             Ok(_) => Keyless::Fits,
             Err(_) if self.exchanged => Keyless::Fits,
-            Err(problem) if problem.code == Code::NoTrustPolicy => Keyless::NoPolicy,
-            Err(_) => Keyless::Untold,
+            Err(problem) => match problem.code {
+                Code::NoTrustPolicy => Keyless::NoPolicy,
+                Code::NotDatabricks | Code::ConflictingVariables => Keyless::NotSeen,
+                _ => Keyless::Untold,
+            },
         }
     }
 }

@@ -3,12 +3,12 @@
 use super::Case;
 use super::chart::Chart;
 use super::host::Asked;
-use super::login::{Keyless, Known};
+use super::login::{Keyless, Known, presented};
 use crate::finding::{Finding, Group};
-use crate::identity::Policy;
+use crate::identity::{Policy, is_not_genuine, is_of_bitbucket};
 use crate::pipeline::Pipeline;
 use crate::secrets::Claims;
-use crate::settings::{AzureCloud, Cloud, IdToken, Login, StepToken, Way};
+use crate::settings::{AuthType, AzureCloud, Cloud, StepToken, Way};
 
 const GROUP: Group = Group::Policy;
 
@@ -17,26 +17,32 @@ const NUMBER: &str = "<numeric id>";
 
 /// Shows what to create, unless an identity token is taken already: then there is nothing to create.
 pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut Chart<'_>) {
-    match known.keyless {
-        Keyless::Fits => return chart.good(GROUP, "there is one that fits the identity token"),
-        Keyless::Untold => {
-            let message = "whether there is one that fits the identity token: the log-in ended for another reason";
-            return chart.unknown(GROUP, message);
-        }
-        Keyless::NoPolicy | Keyless::NotTried => {}
+    if known.keyless == Keyless::Fits {
+        return chart.good(GROUP, "there is one that fits the identity token");
     }
-    let (claims, from_token) = match presented(case) {
-        Some(claims) => (claims, true),
-        None => (expected(case.pipeline), false),
+    let shown = shown(case);
+    if let Shown::Token { claims, of_bitbucket } = &shown
+        && is_not_genuine(claims, *of_bitbucket).is_some()
+    {
+        // To trust it would be to trust whoever has made it.
+        return chart.unknown(GROUP, "which one fits: the identity token is not what it is taken for");
+    }
+    let (claims, from_token) = match shown {
+        Shown::Token { claims, .. } => (claims, true),
+        Shown::Expected(claims) => (claims, false),
+        Shown::Nothing => (Claims::expected([]), false),
     };
     let policies = Policy::all_for(&claims);
+    if matches!(known.keyless, Keyless::NotSeen | Keyless::Untold) {
+        return untold(case, asked, known, policies.first(), chart);
+    }
     if policies.is_empty() {
         return;
     }
     let cloud = asked.cloud(case.patient.route.as_ref());
     let id = case.patient.client_id.as_ref();
     let number = known.numbers.iter().find(|(name, _)| Some(name) == id).map(|(_, number)| number.as_str());
-    let whose = id.map_or_else(|| "the service principal".to_owned(), |id| format!("the service principal `{id}`"));
+    let whose = whose(case);
     let mut lines = vec![match number {
         Some(number) => format!("its numeric id is {number}, as this workspace numbers it"),
         None => format!(
@@ -75,21 +81,66 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, known: &Known, chart: &mut
     }
 }
 
+/// Whether they name a claim of Bitbucket's.
 fn is_bitbucket(policies: &[Policy]) -> bool {
     policies.iter().any(|policy| policy.subject_claim != "sub")
 }
 
-/// The claims of the token that a run shows to Databricks, or could show.
-fn presented(case: &Case<'_>) -> Option<Claims> {
-    let (taken, others): (Vec<&Way>, Vec<&Way>) = case.patient.ways.iter().partition(|way| way.taken);
-    let shown = taken.into_iter().chain(others).find_map(|way| match way.login.as_ref().ok()?.login {
-        Login::IdToken { token: IdToken::Variable { ref token, .. }, .. } => Claims::read(token),
-        _ => None,
-    });
-    shown.or(match &case.patient.step_token {
-        StepToken::Claims(claims) => Some(claims.clone()),
-        StepToken::Missing | StepToken::Unreadable => None,
-    })
+/// Whether there is one nobody could say: the one that there should be is shown to compare with, unless somebody comes in
+/// by another way, or something else must be put right first.
+fn untold(case: &Case<'_>, asked: &Asked, known: &Known, policy: Option<&Policy>, chart: &mut Chart<'_>) {
+    let message = "whether there is one that fits the identity token: the log-in ended for another reason";
+    let Some(policy) = policy.filter(|_| known.taken.is_none() && known.keyless == Keyless::Untold) else {
+        return chart.unknown(GROUP, message);
+    };
+    let console = console(asked.cloud(case.patient.route.as_ref()));
+    let hint = format!(
+        "put the log-in right, and run the doctor again; or compare the policies of {} with the one that is shown: in the account \
+         console{}, User management, Service principals, its page, Credentials & secrets, Federation policies",
+        whose(case),
+        console.map(|console| format!(" ({console})")).unwrap_or_default()
+    );
+    let json = policy.json();
+    let json = json.lines().map(|line| format!("  {line}"));
+    let lines = std::iter::once("the one that fits it, and goes on fitting:".to_owned())
+        .chain(json)
+        .chain([policy.lets_in().to_owned()]);
+    chart.add(Finding::unknown(GROUP, message).hint(hint).exhibit(lines));
+}
+
+fn whose(case: &Case<'_>) -> String {
+    match &case.patient.client_id {
+        Some(id) => format!("the service principal `{id}`"),
+        None => "the service principal".to_owned(),
+    }
+}
+
+/// What a policy has to fit.
+enum Shown {
+    /// The token that a run shows to Databricks, or could show.
+    Token { claims: Claims, of_bitbucket: bool },
+    /// What the step's token would say.
+    Expected(Claims),
+    /// A token that cannot be read.
+    Nothing,
+}
+
+fn shown(case: &Case<'_>) -> Shown {
+    let keyless = |way: &&Way| way.way.is_keyless();
+    let (taken, others): (Vec<&Way>, Vec<&Way>) = case.patient.ways.iter().filter(keyless).partition(|way| way.taken);
+    for way in taken.into_iter().chain(others) {
+        let Ok(chosen) = &way.login else { continue };
+        let of_bitbucket = way.way == AuthType::BitbucketOidc;
+        match presented(&chosen.login, case.redactor) {
+            Some(claims) => return Shown::Token { of_bitbucket: of_bitbucket || is_of_bitbucket(&claims), claims },
+            None if way.taken => return Shown::Nothing,
+            None => {}
+        }
+    }
+    match &case.patient.step_token {
+        StepToken::Claims(claims) => Shown::Token { claims: claims.clone(), of_bitbucket: true },
+        StepToken::Missing | StepToken::Unreadable => Shown::Expected(expected(case.pipeline)),
+    }
 }
 
 /// What the step's token would say, by the variables that Bitbucket sets in every step. The forms of issuer and audience

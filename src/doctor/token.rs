@@ -3,7 +3,7 @@
 use super::Case;
 use super::chart::Chart;
 use crate::finding::{Finding, Group};
-use crate::identity::{claims_shown, ended, is_of_bitbucket};
+use crate::identity::{claims_shown, ended, is_not_genuine, is_of_bitbucket};
 use crate::pipeline::{Pipeline, STEP_TOKEN};
 use crate::problem::{Code, Problem};
 use crate::secrets::{Claims, Secret};
@@ -23,18 +23,24 @@ const IN_BRACES: [&str; 5] =
 pub(super) fn examine(case: &Case<'_>, chart: &mut Chart<'_>) {
     let claims = match &case.patient.step_token {
         StepToken::Missing => {
-            let message = "the step has none: there is no `oidc: true`, which log-in without a stored secret needs";
-            return chart.told(GROUP, message);
+            let another = case.patient.ways.iter().any(|way| way.way.is_keyless());
+            let needed = if another { "" } else { ", which log-in without a stored secret needs" };
+            return chart.told(GROUP, format!("the step has none: there is no `oidc: true`{needed}"));
         }
         StepToken::Unreadable => {
             return chart.told(GROUP, "what stands in its place is no identity token (not shown)");
         }
         StepToken::Claims(claims) => claims,
     };
+    if let Some(why) = is_not_genuine(claims, true) {
+        let problem = odd(format!("it is not one of Bitbucket's: {why}"));
+        let hint = "leave the variable to Bitbucket, which sets it itself";
+        return chart.add(Finding::odd(GROUP, problem.hint(hint)).exhibit(claims_shown(claims)));
+    }
     let needed = case.patient.ways.iter().any(|way| way.taken && way.way == AuthType::BitbucketOidc);
     time(case, claims, needed, chart);
     if !is_of_bitbucket(claims) {
-        return chart.odd(GROUP, odd("it is none of Bitbucket: it names no repository"));
+        return chart.odd(GROUP, odd("it is not one of Bitbucket's: it names no repository"));
     }
     braces(claims, chart);
     issuer(claims, case.pipeline, chart);

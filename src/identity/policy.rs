@@ -48,9 +48,12 @@ impl Policy {
         match self.subject_claim {
             "deploymentEnvironmentUuid" => {
                 "every step with this `deployment:` of this repository may then log in; who may deploy there, the \
-                 environment's permissions in Bitbucket say"
+                 environment's permissions in Bitbucket say, or, without any, whoever may write to the repository"
             }
-            "repositoryUuid" => "every step of this repository may then log in, on any branch",
+            "repositoryUuid" => {
+                "every step of this repository may then log in, on any branch, for pull requests and tags too: whoever may \
+                 write to the repository could deploy"
+            }
             _ => "whoever has a token with this subject may then log in",
         }
     }
@@ -113,6 +116,29 @@ fn hcl(text: &str) -> String {
 /// Whether a step of Bitbucket has them.
 pub fn is_of_bitbucket(claims: &Claims) -> bool {
     claims.text("repositoryUuid").is_some()
+}
+
+/// What every issuer of Bitbucket begins with; the slug of the workspace follows.
+const ISSUERS: &str = "https://api.bitbucket.org/";
+
+/// How a token must be signed that Databricks takes, by its documentation.
+const ALGORITHMS: [&str; 2] = ["RS256", "ES256"];
+
+/// Why a token cannot be what it is taken for, where it says so itself. Of a bad signature it says nothing: that is for
+/// Databricks to find out.
+pub fn is_not_genuine(claims: &Claims, of_bitbucket: bool) -> Option<String> {
+    let issuer = claims.text("iss").unwrap_or_default();
+    match claims.algorithm() {
+        Some("") => Some("its header does not say how it is signed".to_owned()),
+        Some(other) if !ALGORITHMS.contains(&other) => Some(format!(
+            "by its header it is signed by `{}`, and Databricks takes only what is signed by {}",
+            text::one_line(other),
+            ALGORITHMS.join(" or ")
+        )),
+        _ if !of_bitbucket || issuer.starts_with(ISSUERS) => None,
+        _ if issuer.is_empty() => Some(format!("it names no issuer, and those of Bitbucket begin with {ISSUERS}")),
+        _ => Some(format!("its issuer is `{}`, and those of Bitbucket begin with {ISSUERS}", text::one_line(issuer))),
+    }
 }
 
 /// The claims that decide, as lines of the log. The token itself is never shown.

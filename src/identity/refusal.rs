@@ -1,8 +1,9 @@
 //! What it means that somebody is not let in: the server's own words, the cause, and what to do.
 
-use super::policy::{Policy, claims_shown, is_of_bitbucket};
+use super::policy::{Policy, claims_shown, is_not_genuine, is_of_bitbucket};
 use crate::databricks::error::{ApiError, Error, Meaning, Shape};
 use crate::http::{Answer, Failure, NoCredential};
+use crate::pipeline::STEP_TOKEN;
 use crate::problem::{Code, Problem};
 use crate::secrets::Claims;
 use crate::settings::{AuthType, AzureLogin, Chosen, IdToken, Login, Route};
@@ -97,6 +98,9 @@ pub(super) fn of_oauth_secret(refusal: &Refusal) -> Option<Problem> {
     })
 }
 
+/// What Databricks says where no policy fits. What it says of a token that is no good was never seen.
+const NO_POLICY: &str = "Ensure a valid federation policy has been configured";
+
 /// What was shown to Databricks for an access token.
 #[derive(Clone, Copy)]
 pub(super) struct Presented<'a> {
@@ -105,12 +109,35 @@ pub(super) struct Presented<'a> {
     pub(super) token: &'a IdToken,
 }
 
+impl Presented<'_> {
+    /// Whether it is taken for a token of Bitbucket, by its place or by what it says.
+    fn is_of_bitbucket(&self) -> bool {
+        matches!(self.token, IdToken::Variable { name, .. } if name == STEP_TOKEN)
+            || self.claims.is_some_and(is_of_bitbucket)
+    }
+}
+
 /// Refusals of an identity token. Whether a policy is missing, or the client id is wrong, Databricks does not tell: it
 /// looks for policies of that very id.
 pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option<Problem> {
     let error = &refusal.error;
     if !refusal.is("invalid_grant") {
         return None;
+    }
+    // What the token says of itself comes first: no policy is missing where nobody should trust it.
+    let of_bitbucket = presented.is_of_bitbucket();
+    if let Some((claims, why)) =
+        presented.claims.and_then(|claims| Some((claims, is_not_genuine(claims, of_bitbucket)?)))
+    {
+        let (what, hint) = if of_bitbucket {
+            ("not one of Bitbucket's", "leave the token to Bitbucket, which makes it for a step with `oidc: true`")
+        } else {
+            ("not one that Databricks takes", "hand over a token as its issuer made it")
+        };
+        let message = format!("the identity token is {what}: {why}. Databricks says: {error}");
+        let mut problem = Problem::new(Code::InvalidToken, message).hint(hint);
+        problem.exhibit = claims_shown(claims).into();
+        return Some(problem);
     }
     let ended = presented.claims.zip(refusal.date).and_then(|(claims, now)| ended(claims, now, presented.token));
     if let Some(mut problem) = ended {
@@ -129,6 +156,14 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
              minute or two"
                 .to_owned(),
         )
+    } else if !refusal.says(NO_POLICY) {
+        let message = format!("Databricks does not take the identity token: {error}");
+        let mut problem = Problem::new(Code::InvalidToken, message).hint(format!(
+            "the reason is Databricks' own; it is not the one that it gives where a policy is missing. Run the step again for a \
+             new token; where that is refused as well, compare its claims with the federation policies of {id}"
+        ));
+        problem.exhibit = presented.claims.map(claims_shown).unwrap_or_default().into();
+        return Some(problem);
     } else {
         let (or, whose) = match presented.client_id {
             Some(_) => (

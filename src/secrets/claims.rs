@@ -16,7 +16,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The claims of a token. They hold no secret: what cannot be forged is the signature, which is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims(Map<String, Value>);
+pub struct Claims {
+    payload: Map<String, Value>,
+    /// `None` where there is no token yet.
+    algorithm: Option<String>,
+}
 
 impl Claims {
     /// Reads the claims; `None` for what is no JWT.
@@ -30,23 +34,30 @@ impl Claims {
             Value::Object(object) => Some(object),
             _ => None,
         };
-        object(header)?;
-        object(payload).map(Claims)
+        let algorithm = object(header)?.get("alg").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Claims { payload: object(payload)?, algorithm: Some(algorithm) })
     }
 
     /// What a token would say, as far as that is known without it.
     pub fn expected<'a>(claims: impl IntoIterator<Item = (&'a str, &'a str)>) -> Claims {
-        Claims(claims.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+        let payload = claims.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        Claims { payload, algorithm: None }
+    }
+
+    /// How the token is signed, by its header (RFC 7515, 4.1.1): empty where that does not say so, `None` where there is no
+    /// token.
+    pub fn algorithm(&self) -> Option<&str> {
+        self.algorithm.as_deref()
     }
 
     /// A claim that is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.payload.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
     /// Whom the token is meant for: one text or several.
     pub fn audiences(&self) -> Vec<&str> {
-        match self.0.get("aud") {
+        match self.payload.get("aud") {
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
@@ -65,7 +76,7 @@ impl Claims {
 
     /// Seconds since 1970, which may have a fraction (RFC 7519, 2).
     fn time(&self, name: &str) -> Option<SystemTime> {
-        let seconds = Duration::try_from_secs_f64(self.0.get(name)?.as_f64()?).ok()?;
+        let seconds = Duration::try_from_secs_f64(self.payload.get(name)?.as_f64()?).ok()?;
         UNIX_EPOCH.checked_add(seconds)
     }
 }
@@ -88,11 +99,13 @@ mod tests {
         let claims = Claims::read(&token(r#"{"iss":"i","aud":"a","exp":10,"iat":1.5,"empty":""}"#)).unwrap();
         assert_eq!((claims.text("iss"), claims.text("empty"), claims.text("sub")), (Some("i"), None, None));
         assert_eq!(claims.audiences(), ["a"]);
+        assert_eq!(claims.algorithm(), Some("RS256"));
         assert_eq!(claims.expires(), Some(UNIX_EPOCH + Duration::from_secs(10)));
         assert_eq!(claims.issued(), Some(UNIX_EPOCH + Duration::from_millis(1500)));
         assert_eq!(Claims::read(&token(r#"{"aud":["a",1,"b"]}"#)).unwrap().audiences(), ["a", "b"]);
         let padded = format!("{}.{}.c2ln", PADDED.encode("{}"), PADDED.encode(r#"{"a":"bc"}"#));
-        assert_eq!(Claims::read(&Secret::new(padded)).unwrap().text("a"), Some("bc"));
+        let padded = Claims::read(&Secret::new(padded)).unwrap();
+        assert_eq!((padded.text("a"), padded.algorithm()), (Some("bc"), Some("")));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use databricks_deploy::exit::Exit;
+use databricks_sandbox::{Canned, Fault, Moment, On, Trouble};
 
 /// The JSON among the lines of a finding.
 fn pasted(finding: &Finding) -> Value {
@@ -118,4 +119,79 @@ async fn no_cloud_is_guessed_where_the_host_is_not_known() {
     let asked = examine(&sandbox, &keyless(&sandbox)).await;
     let head = asked.has("policy", "told", "An account admin gives one of these policies");
     assert!(head.exhibit[0].contains("(https://accounts.cloud.databricks.com)"), "{head:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_could_say_whether_there_is_one_the_one_to_compare_with_is_shown() {
+    let sandbox = workspace();
+    let recommended = pasted(examine(&sandbox, &keyless(&sandbox)).await.has("policy", "told", "Recommended"));
+    let expired = flawed(&sandbox, Flaw::Expired);
+    let busy = workspace();
+    let answer = Canned::error(503, "TEMPORARILY_UNAVAILABLE", "Ordered by a test");
+    busy.fault(Fault::always(On::post("/oidc/v1/token"), Trouble::Answer(Moment::Before, answer)));
+    let forged = flawed(&sandbox, Flaw::ForgedSignature);
+    trust(&sandbox);
+    let busy_step = keyless(&busy);
+    for (sandbox, step) in [(&sandbox, &expired), (&sandbox, &forged), (&busy, &busy_step)] {
+        let report = examine(sandbox, step).await;
+        let unknown = report.has("policy", "unknown", "whether there is one that fits the identity token");
+        assert_eq!(pasted(unknown), recommended);
+        let hint = unknown.hint.as_deref().unwrap();
+        assert!(hint.contains(&format!("compare the policies of the service principal `{ID}`")), "{hint}");
+        report.lacks("policy", "told");
+    }
+    // Who comes in by a secret does not need it.
+    let secret = sandbox.add_client_secret(ID);
+    let step = expired.variable("DATABRICKS_CLIENT_SECRET", secret).variable("DATABRICKS_AUTH_TYPE", "oauth-m2m");
+    let report = examine(&sandbox, &step).await;
+    assert!(report.has("policy", "unknown", "whether there is one").exhibit.is_empty(), "{}", report.inside.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_to_trust_a_token_that_is_not_of_bitbucket() {
+    let elsewhere = "https://bitbucket.example.com/workspaces/acme/oidc".to_owned();
+    for (flaw, why) in [
+        (
+            Flaw::OtherIssuer(elsewhere),
+            "its issuer is `https://bitbucket.example.com/workspaces/acme/oidc`, and those of",
+        ),
+        (
+            Flaw::Unsigned,
+            "by its header it is signed by `none`, and Databricks takes only what is signed by RS256 or ES256",
+        ),
+        (Flaw::SymmetricKey, "by its header it is signed by `HS256`"),
+    ] {
+        let sandbox = workspace();
+        let step = flawed(&sandbox, flaw);
+        let report = examine(&sandbox, &step).await;
+        let odd = report.has("step-token", "odd", &format!("it is not one of Bitbucket's: {why}"));
+        assert!(odd.exhibit.iter().any(|line| line.contains("repositoryUuid")), "{odd:?}");
+        let bad = report.has("log-in", "bad", &format!("the identity token is not one of Bitbucket's: {why}"));
+        assert_eq!(bad.code.unwrap().as_str(), "invalid-token");
+        report.has("policy", "unknown", "the identity token is not what it is taken for");
+        report.lacks("policy", "told");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_file_is_the_one_that_a_policy_is_shown_for() {
+    let sandbox = workspace();
+    let without = |claim: &str| Flaw::Claim(claim.to_owned(), Value::Null);
+    let flaws = ["repositoryUuid", "deploymentEnvironmentUuid", "workspaceUuid", "branchName"].map(without);
+    let other = sandbox.bitbucket().flawed_step(&StepClaims::production(), &flaws);
+    let step = step(&sandbox)
+        .variable("DATABRICKS_CLIENT_ID", ID)
+        .file("token.jwt", &other)
+        .variable("DATABRICKS_OIDC_TOKEN_FILEPATH", "token.jwt");
+    let report = examine(&sandbox, &step).await;
+    // It has no other place.
+    let bad = report.has("log-in", "bad", "no federation policy");
+    assert!(bad.exhibit.iter().any(|line| line.trim().starts_with("sub ")), "{bad:?}");
+    let shown = pasted(report.has("policy", "told", "A policy for this subject"));
+    assert_eq!(shown["oidc_policy"]["subject_claim"], "sub");
+    assert!(!report.inside.log.contains("the step has no token yet"), "{}", report.inside.log);
+    sandbox.add_federation_policy_json(ID, &shown).unwrap();
+    let report = examine(&sandbox, &step).await;
+    let good = report.has("log-in", "good", "`file-oidc` lets in");
+    assert!(good.exhibit.iter().any(|line| line.trim().starts_with("sub ")), "{good:?}");
 }

@@ -8,11 +8,6 @@ fn with_claims(sandbox: &Sandbox, claims: &StepClaims) -> Step {
     keyless(sandbox).variable("BITBUCKET_STEP_OIDC_TOKEN", sandbox.bitbucket().step(claims))
 }
 
-fn flawed(sandbox: &Sandbox, flaw: Flaw) -> Step {
-    let token = sandbox.bitbucket().flawed_step(&StepClaims::production(), &[flaw]);
-    keyless(sandbox).variable("BITBUCKET_STEP_OIDC_TOKEN", token)
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_claims_are_told_and_the_token_is_not() {
     let sandbox = workspace();
@@ -45,10 +40,17 @@ async fn what_is_odd_about_it_is_told() {
             keyless(&sandbox).variable("BITBUCKET_DEPLOYMENT_ENVIRONMENT_UUID", "{other}"),
             "of another deployment environment than this step's",
         ),
-        (elsewhere, "its issuer is none that Bitbucket is known to have"),
+        (
+            elsewhere,
+            "it is not one of Bitbucket's: its issuer is `https://issuer.example.com`, and those of Bitbucket begin",
+        ),
+        (own("iss", "https://api.bitbucket.org/3.0"), "its issuer is none that Bitbucket is known to have"),
         (with_claims(&sandbox, &late), "it ends soon"),
         (flawed(&sandbox, Flaw::NotYetValid), "it will be made in 10m only, and is not valid yet"),
-        (flawed(&sandbox, Flaw::Claim("repositoryUuid".into(), Value::Null)), "it is none of Bitbucket"),
+        (
+            flawed(&sandbox, Flaw::Claim("repositoryUuid".into(), Value::Null)),
+            "it is not one of Bitbucket's: it names no repository",
+        ),
     ] {
         let report = examine(&sandbox, &step).await;
         report.has("step-token", "odd", part);
