@@ -95,29 +95,42 @@ pub(super) fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_>) {
         (Asked::None, _) | (_, None) => {
             return chart.unknown(GROUP, format!("not examined: {}", unusable(case)));
         }
-        (Asked::Silent(error), _) => return chart.bad(GROUP, not_reached(error)),
+        (Asked::Silent(error), Some(route)) => {
+            chart.bad(GROUP, not_reached(error));
+            let way = way(case);
+            let message = format!(
+                "what it serves, and whether the clocks agree: not told, for it was asked in vain, {way}{}",
+                by_name(route.cloud)
+            );
+            return chart.unknown(GROUP, message);
+        }
         (Asked::Answers(_) | Asked::Tells(_), Some(route)) => chart.good(GROUP, reached(case, route)),
     }
     match asked {
         Asked::Tells(host) => serves(case, host, chart),
         Asked::Answers(error) => {
             let said = error.said().unwrap_or_default();
-            let cloud = match asked.cloud(route) {
-                Some(cloud) => format!("; by its name it is on {}", cloud.name()),
-                None => String::new(),
-            };
+            let cloud = by_name(asked.cloud(route));
             chart.unknown(GROUP, format!("what it serves: it does not tell ({said}){cloud}"));
         }
         Asked::None | Asked::Silent(_) => {}
     }
 }
 
-fn reached(case: &Case<'_>, route: &Route) -> String {
-    let address = route.host.as_str().trim_end_matches('/');
-    let way = match case.proxy {
+fn by_name(cloud: Option<Cloud>) -> String {
+    cloud.map(|cloud| format!("; by its name it is on {}", cloud.name())).unwrap_or_default()
+}
+
+fn way(case: &Case<'_>) -> String {
+    match case.proxy {
         Some(proxy) => format!("through the proxy `{proxy}`"),
         None => "without a proxy".to_owned(),
-    };
+    }
+}
+
+fn reached(case: &Case<'_>, route: &Route) -> String {
+    let address = route.host.as_str().trim_end_matches('/');
+    let way = way(case);
     match route.host.scheme() {
         "https" => format!("{address} answers {way}: its name is known, and its certificate good"),
         _ => format!("{address} answers {way}; without TLS, which only this machine is allowed"),

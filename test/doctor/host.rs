@@ -55,6 +55,8 @@ fn a_host_that_cannot_be_reached_is_one_problem_and_not_ten() {
     assert_eq!(ended.code, 2, "{}", ended.log);
     assert!(ended.log.contains("[host-unreachable]"), "{}", ended.log);
     assert!(ended.log.contains("? not tried: the host cannot be reached"), "{}", ended.log);
+    let rest = "? what it serves, and whether the clocks agree: not told, for it was asked in vain, without a proxy\n";
+    assert!(ended.log.contains(rest), "{}", ended.log);
     let bad: Vec<&str> = ended.log.lines().filter(|line| line.starts_with('✖')).collect();
     assert_eq!(bad.len(), 3, "one problem, the count, the end: {bad:?}");
 }
@@ -70,6 +72,11 @@ fn tls_and_the_proxy_are_told_of() {
     // Nobody vouches for the certificate.
     let ended = by_token(&sandbox).process(&way);
     assert!(ended.code == 2 && ended.log.contains("[tls-failed]"), "{}", ended.log);
+    let asked = format!(
+        "asked in vain, through the proxy `{}`; by its name it is on Azure\n",
+        proxy.url().trim_start_matches("http://")
+    );
+    assert!(ended.log.contains(&asked), "{asked}: {}", ended.log);
     let ended = by_token(&sandbox).variable("CA_BUNDLE", running.ca_pem()).process(&way);
     let through = "✔ https://adb-12.3.azuredatabricks.net answers through the proxy `127.0.0.1:";
     assert!(ended.log.contains(through) && ended.log.contains("its certificate good"), "{}", ended.log);
