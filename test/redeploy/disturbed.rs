@@ -145,6 +145,15 @@ async fn backups_come_first_and_deletions_last() {
     assert_eq!(pruning.1, asked.len() - 4, "{asked:#?}");
 }
 
+/// The next attempt of the step ends where an undisturbed deploy did.
+async fn assert_another_attempt_finishes(sandbox: &Sandbox, undisturbed: &Sandbox, failing: u64) {
+    let step = changed(sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
+    let ended = step.inside_with(sandbox, 9).await;
+    assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
+    assert_eq!(twin(sandbox), twin(undisturbed), "{failing}");
+    assert_settled(sandbox, &step).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failing_upload_prunes_nothing_and_the_next_run_finishes() {
     let undisturbed = edited().await;
@@ -166,11 +175,7 @@ async fn a_failing_upload_prunes_nothing_and_the_next_run_finishes() {
         for kept in ["lib/helpers.py", "lib/report", "reports/gone", "area/only", "area", STATE, "mine"] {
             assert_eq!(after.get(kept), before.get(kept), "{failing}: {kept}");
         }
-        let step = changed(&sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
-        let ended = step.inside_with(&sandbox, 9).await;
-        assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
-        assert_eq!(twin(&sandbox), twin(&undisturbed), "{failing}");
-        assert_settled(&sandbox, &step).await;
+        assert_another_attempt_finishes(&sandbox, &undisturbed, failing).await;
     }
 }
 
@@ -189,11 +194,7 @@ async fn a_failing_deletion_writes_no_state_and_the_next_run_finishes() {
         let ended = changed(&sandbox).inside_with(&sandbox, 8).await;
         assert_eq!(ended.exit, Exit::Deploy, "{failing}: {}", ended.log);
         assert_eq!(below(&sandbox)[STATE], state, "{failing}");
-        let step = changed(&sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
-        let ended = step.inside_with(&sandbox, 9).await;
-        assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
-        assert_eq!(twin(&sandbox), twin(&undisturbed), "{failing}");
-        assert_settled(&sandbox, &step).await;
+        assert_another_attempt_finishes(&sandbox, &undisturbed, failing).await;
     }
 }
 
