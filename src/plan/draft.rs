@@ -125,6 +125,8 @@ impl<'a> Draft<'a> {
 
     pub(super) fn look(&mut self, path: &RelativePath, seen: &'a Seen, local: Option<&Local>, touch: bool) -> Content {
         let record = self.record(path);
+        // Where a deploy that did not end may have written, only a time tells that it has not.
+        let touch = touch || self.may_be_half_done(path);
         if let Some(record) = record.filter(|record| look::as_recorded(record, seen, touch)) {
             return Content::Ours(record.fingerprint);
         }

@@ -1,6 +1,6 @@
 //! What a deploy that did not end was about to write.
 
-use super::{BACKUP, NOTEBOOK, Target, left, lines, tree};
+use super::{BACKUP, NOTEBOOK, Target, Tree, left, lines, stops, tree};
 use crate::plan::tests::model::{What, local, path, what_of};
 use crate::plan::*;
 use crate::source::Kind;
@@ -32,4 +32,58 @@ fn going_back_to_what_was_recorded_undoes_what_a_killed_deploy_wrote() {
     let plan = target.plan(Intent::Deploy, BACKUP, &tree(&[("a", NOTEBOOK, 1)]));
     assert_eq!(lines(&plan), ["~ a: changed"]);
     assert!(plan.drifted.is_empty());
+}
+
+#[test]
+fn what_a_killed_deploy_has_sent_counts_as_deployed_where_much_is_deleted() {
+    let names: Vec<String> = (0..60).map(|index| format!("d/{index:02}")).collect();
+    let files = |range: std::ops::Range<usize>| -> Vec<(&str, Kind, u8)> {
+        names[range].iter().map(|name| (name.as_str(), Kind::File, 1)).collect()
+    };
+    // So many were deployed, and so many more sent by a deploy that did not end, of so many that it was about to send.
+    let killed = |deployed: usize, sent: usize, intended: usize| {
+        let mut target = Target::with(&files(0..deployed));
+        for name in &names[deployed..deployed + intended] {
+            target.ours.accepted.insert(path(name), vec![local(Kind::File, (1, 0)).intended()]);
+        }
+        names[deployed..deployed + sent].iter().for_each(|name| target.put(name, What::File, 1));
+        target
+    };
+    // The commit before it, again: as if it had ended.
+    let plan = killed(21, 15, 15).plan(Intent::Deploy, BACKUP, &tree(&files(0..21)));
+    assert!(plan.may_run().is_ok(), "{:?}", plan.obstacles);
+    assert_eq!(plan.deletions.len(), 15);
+    let plan = killed(10, 12, 12).plan(Intent::Deploy, BACKUP, &tree(&files(0..10)));
+    assert_eq!(plan.obstacles, [Obstacle::TooManyDeletions { deleting: 12, recorded: 22 }]);
+    // What it did not come to send was never deployed.
+    let plan = killed(21, 0, 30).plan(Intent::Deploy, BACKUP, &tree(&files(0..10)));
+    assert_eq!(plan.obstacles, [Obstacle::TooManyDeletions { deleting: 11, recorded: 21 }]);
+    let plan = killed(0, 3, 5).plan(Intent::Deploy, BACKUP, &Tree::new());
+    assert_eq!(plan.obstacles, [Obstacle::NothingLeft { recorded: 3 }]);
+}
+
+#[test]
+fn what_a_killed_deploy_has_sent_is_not_deleted_where_nothing_is_to_be() {
+    let mut target = Target::with(&[("keep", NOTEBOOK, 1), ("a/x", Kind::File, 1)]);
+    target.put("a/new", What::File, 2);
+    target.ours.accepted.insert(path("a/new"), vec![local(Kind::File, (2, 0)).intended()]);
+    let none = Policy { prune: Prune::None, ..BACKUP };
+    let plan = target.plan(Intent::Deploy, none, &tree(&[("keep", NOTEBOOK, 1), ("a", Kind::File, 1)]));
+    let (_, messages) = stops(&plan);
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(messages.iter().all(|message| message.contains("stays because of `PRUNE: none`")), "{messages:?}");
+}
+
+#[test]
+fn what_a_killed_deploy_was_about_to_write_is_looked_at_even_where_no_time_is_told() {
+    let mut target = Target::with(&[("a", NOTEBOOK, 1)]);
+    target.edit("a", 2);
+    target.ours.accepted.insert(path("a"), vec![local(NOTEBOOK, (2, 0)).intended()]);
+    target.ours.records.values_mut().for_each(|record| record.modified_at = None);
+    let local = tree(&[("a", NOTEBOOK, 1)]);
+    let mut remote = target.world.observe(&local, &target.ours);
+    remote.objects.values_mut().for_each(|seen| seen.modified_at = None);
+    let inputs = target.inputs(&remote, &local);
+    let plan = compute(&inputs, &target.world.evidence(&suspects(&inputs)));
+    assert_eq!(lines(&plan), ["~ a: changed"]);
 }
