@@ -145,6 +145,10 @@ mod tests {
         // The same again is the latest.
         let third = Journal::of(&me(), by, &second.writes, [(path("a"), intended("1"))].into_iter());
         assert_eq!(third.writes[&path("a")], [intended("2"), intended("1")]);
+        // The same bytes as something else are another content: the first may be what is there.
+        let file = Intended { kind: Kind::File, fingerprint: intended("1").digest, ..intended("1") };
+        let retyped = Journal::of(&me(), DeployedBy::default(), &first.writes, [(path("a"), file)].into_iter());
+        assert_eq!(retyped.writes[&path("a")], [intended("1"), file]);
         let many = (0..40).map(|number| (path("a"), intended(&number.to_string())));
         let many = Journal::of(&me(), DeployedBy::default(), &BTreeMap::new(), many);
         assert_eq!((many.writes[&path("a")].len(), many.writes[&path("a")][15]), (MOST, intended("39")));
@@ -157,6 +161,9 @@ mod tests {
         let text = journal.to_json();
         let other = Owner::new(Some("acme/other"), Some("{cd}"), "notebooks", "production");
         assert!(matches!(Journal::read(text.as_bytes(), &other), FoundJournal::Foreign(whose) if whose.0 == me()));
+        // Written by hand, or by a version that took the id as it came.
+        let spelled = text.replace("\"repository_uuid\":\"ab\"", "\"repository_uuid\":\"{AB}\"");
+        assert!(spelled != text && Journal::read(spelled.as_bytes(), &me()) == FoundJournal::Ours(Box::new(journal)));
         for wrong in [
             text[..text.len() / 2].to_owned(),
             text.replace("\"a\":", "\"../a\":"),

@@ -1,7 +1,7 @@
 //! What somebody wrote into something of ours: whatever it is, and whatever becomes of the original.
 
 use super::{ORDERS, add_foreign, again, assert_settled, assert_stops, deployed, fresh, jupyter_edited, write};
-use crate::support::{STATE, Step, TARGET, assert_golden, below, changes, one_of_each, workspace};
+use crate::support::{STATE, Step, TARGET, asked, assert_golden, below, changes, one_of_each, workspace};
 use databricks_deploy::databricks::objects::{Export, Exported, Format};
 use databricks_deploy::exit::Exit;
 use databricks_deploy::problem::Code;
@@ -230,10 +230,13 @@ async fn an_edit_before_the_look_at_what_was_sent_is_kept_like_a_later_one() {
     let late = Trouble::Delay(Moment::Before, Duration::from_secs(40));
     sandbox.fault(Fault::always(On::path("/api/2.0/workspace/list"), late));
     let step = one_of_each(Step::deploying(&sandbox));
-    // Our records are known after 40 seconds and the target after 80; the lock is ours after 120, the upload follows at
-    // once, and what was sent is looked at after 160.
+    // What was sent is looked at 40 seconds after the upload.
     let edit = async {
-        tokio::time::sleep(Duration::from_secs(140)).await;
+        while !asked(&sandbox, 0).contains(&"import ingest/orders".to_owned()) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert!(!asked(&sandbox, 0).contains(&format!("import {STATE}")), "the deploy has not ended");
         write(&sandbox, "ingest/orders", ORDERS, Format::Source(Spoken::Python)).await;
     };
     let (ended, ()) = tokio::join!(step.inside_with(&sandbox, 7), edit);

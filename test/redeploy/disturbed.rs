@@ -199,6 +199,28 @@ async fn a_failing_deletion_writes_no_state_and_the_next_run_finishes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_folder_that_somebody_fills_while_it_is_emptied_stays() {
+    let sandbox = deployed().await;
+    let step = fresh(&sandbox);
+    std::fs::remove_dir_all(step.root().join("notebooks/reports")).unwrap();
+    // Its objects go first, all at once, and 40 seconds later the folder.
+    let late = Trouble::Delay(Moment::Before, Duration::from_secs(40));
+    sandbox.fault(Fault::always(On::post(DELETE), late));
+    let theirs = async {
+        while below(&sandbox).contains_key("reports/explore") {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        sandbox.put_file(&format!("{TARGET}/reports/theirs.txt"), "theirs\n");
+    };
+    let (ended, ()) = tokio::join!(step.inside_with(&sandbox, 8), theirs);
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    let left: Vec<String> = below(&sandbox).into_keys().filter(|path| path.starts_with("reports")).collect();
+    assert_eq!(left, ["reports", "reports/theirs.txt"], "{}", ended.log);
+    sandbox.clear_faults();
+    assert_settled(&sandbox, &step).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_state_that_could_not_be_written_costs_a_comparison_and_no_copy() {
     let undisturbed = edited().await;
     let since = undisturbed.requests().len();
