@@ -23,15 +23,18 @@ fn a_new_time_is_a_suspicion_and_the_content_decides() {
 }
 
 #[test]
-fn where_the_service_tells_no_time_only_what_is_touched_is_looked_at() {
-    let local = tree(&[("a", NOTEBOOK, 1), ("b", NOTEBOOK, 2)]);
-    let mut target = Target::with(&[("a", NOTEBOOK, 1), ("b", NOTEBOOK, 1)]);
+fn where_the_service_tells_no_time_only_what_is_touched_or_has_another_size_is_looked_at() {
+    let file = |at: &'static str| (at, Kind::File, 1);
+    let local = tree(&[("a", NOTEBOOK, 1), ("b", NOTEBOOK, 2), file("c"), file("d")]);
+    let mut target = Target::with(&[("a", NOTEBOOK, 1), ("b", NOTEBOOK, 1), file("c"), file("d")]);
+    // But a file's size it tells.
+    target.edit("d", 7);
     let mut remote = target.world.observe(&local, &target.ours);
     remote.objects.values_mut().for_each(|seen| seen.modified_at = None);
     target.ours.records.values_mut().for_each(|record| record.modified_at = None);
     let inputs = target.inputs(&remote, &local);
     let asked: Vec<RelativePath> = suspects(&inputs).into_iter().map(|suspect| suspect.path).collect();
-    assert_eq!(asked, [path("b")]);
+    assert_eq!(asked, [path("b"), path("d")]);
 }
 
 #[test]
