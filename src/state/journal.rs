@@ -16,6 +16,10 @@ const SCHEMA: u32 = 1;
 /// the same object has the oldest taken for an edit, and copied.
 const MOST: usize = 16;
 
+/// How many contents are kept of all objects together, where that leaves each its latest: about 7 MB of text. The service
+/// gives back 10 MiB, and a journal that is larger would be lost as a whole.
+const MOST_TOGETHER: usize = 30_000;
+
 /// What deploys that did not end were about to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Journal {
@@ -78,8 +82,13 @@ impl Journal {
             let contents = writes.entry(path).or_default();
             contents.retain(|known| *known != intended);
             contents.push(intended);
-            let surplus = contents.len().saturating_sub(MOST);
-            contents.drain(..surplus);
+            keep_latest(contents, MOST);
+        }
+        for most in (1..MOST).rev() {
+            if writes.values().map(Vec::len).sum::<usize>() <= MOST_TOGETHER {
+                break;
+            }
+            writes.values_mut().for_each(|contents| keep_latest(contents, most));
         }
         Journal { owner: owner.clone(), deployed_by, writes }
     }
@@ -113,6 +122,11 @@ impl Journal {
         text.push('\n');
         text
     }
+}
+
+fn keep_latest(contents: &mut Vec<Intended>, most: usize) {
+    let surplus = contents.len().saturating_sub(most);
+    contents.drain(..surplus);
 }
 
 #[cfg(test)]
@@ -152,6 +166,22 @@ mod tests {
         let many = (0..40).map(|number| (path("a"), intended(&number.to_string())));
         let many = Journal::of(&me(), DeployedBy::default(), &BTreeMap::new(), many);
         assert_eq!((many.writes[&path("a")].len(), many.writes[&path("a")][15]), (MOST, intended("39")));
+    }
+
+    #[test]
+    fn a_journal_never_grows_beyond_what_the_service_gives_back() {
+        let (mut writes, mut length) = (BTreeMap::new(), 0);
+        for deploy in 0..MOST {
+            let next = (0..10_000).map(|number| {
+                let at = path(&format!("some/folder/with a name/and another one/notebook {number:05}"));
+                (at, intended(&format!("{deploy}")))
+            });
+            let journal = Journal::of(&me(), DeployedBy::default(), &writes, next);
+            (length, writes) = (journal.to_json().len(), journal.writes);
+            assert!(length < 10 * 1024 * 1024, "{deploy}: {length}");
+            assert!(writes.values().all(|contents| contents.last() == Some(&intended(&format!("{deploy}")))));
+        }
+        assert!(length > 6_000_000 && writes.values().all(|contents| contents.len() == 3), "{length}");
     }
 
     #[test]
