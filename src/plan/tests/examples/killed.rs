@@ -1,9 +1,9 @@
 //! What a deploy that did not end was about to write.
 
 use super::{BACKUP, NOTEBOOK, Target, Tree, left, lines, stops, tree};
-use crate::plan::tests::model::{What, local, path, what_of};
+use crate::plan::tests::model::{What, digest_of, local, path, what_of};
 use crate::plan::*;
-use crate::source::Kind;
+use crate::source::{Kind, Language};
 
 #[test]
 fn what_a_deploy_that_did_not_end_has_written_is_ours() {
@@ -86,4 +86,36 @@ fn what_a_killed_deploy_was_about_to_write_is_looked_at_even_where_no_time_is_to
     let inputs = target.inputs(&remote, &local);
     let plan = compute(&inputs, &target.world.evidence(&suspects(&inputs)));
     assert_eq!(lines(&plan), ["~ a: changed"]);
+}
+
+#[test]
+fn where_nothing_is_deleted_what_a_killed_deploy_has_sent_stays_ours_as_what_it_is() {
+    let mut target = Target::with(&[("keep", NOTEBOOK, 1), ("a", Kind::File, 1)]);
+    target.edit("a", 2);
+    target.put("new", what_of(NOTEBOOK), 2);
+    target.ours.accepted.insert(path("a"), vec![local(Kind::File, (2, 0)).intended()]);
+    target.ours.accepted.insert(path("new"), vec![local(NOTEBOOK, (2, 0)).intended()]);
+    let none = Policy { prune: Prune::None, ..BACKUP };
+    let plan = target.plan(Intent::Deploy, none, &tree(&[("keep", NOTEBOOK, 1)]));
+    assert_eq!(
+        left(&plan),
+        ["a", "new"].map(|at| format!("{at} is no longer in the local tree, and stays because of `PRUNE: none`"))
+    );
+    assert!(["a", "new"].iter().all(|at| plan.kept[&path(at)].digest == digest_of((2, 0))), "{:?}", plan.kept);
+}
+
+#[test]
+fn a_notebook_of_another_language_is_not_what_a_killed_deploy_has_sent() {
+    // Somebody's, with the very content that it was about to write over it.
+    let mut target = Target::with(&[("keep", NOTEBOOK, 1)]);
+    target.put("a", what_of(Kind::SourceNotebook(Language::R)), 2);
+    target.ours.accepted.insert(path("a"), vec![local(NOTEBOOK, (2, 0)).intended()]);
+    for prune in [Prune::Files, Prune::None] {
+        let policy = Policy { prune, ..BACKUP };
+        let plan = target.plan(Intent::Deploy, policy, &tree(&[("keep", NOTEBOOK, 1), ("a", Kind::File, 1)]));
+        assert_eq!(stops(&plan).1.len(), 1, "{prune:?}");
+        let plan = target.plan(Intent::Deploy, policy, &tree(&[("keep", NOTEBOOK, 1)]));
+        assert_eq!(left(&plan), ["a is not the object that was deployed here, so it is not deleted"], "{prune:?}");
+        assert!(plan.changes_nothing() && !plan.kept.contains_key(&path("a")), "{prune:?}");
+    }
 }

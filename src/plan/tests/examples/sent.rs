@@ -120,4 +120,5 @@ fn an_object_from_a_hidden_folder_that_is_seen_elsewhere_has_one_record() {
     let plan = target.plan(Intent::Deploy, BACKUP, &tree(&[("x", NOTEBOOK, 1), ("b", NOTEBOOK, 1)]));
     assert_eq!(plan.adopted, [path("x")]);
     assert_eq!(plan.kept.keys().map(RelativePath::as_str).collect::<Vec<_>>(), ["a/y", "b", "x"]);
+    assert!(plan.emptied.is_empty(), "what is in the folder is not known");
 }
