@@ -1,6 +1,6 @@
 //! Deploying: what arrives, what it costs, and what is said when it does not arrive.
 
-use crate::support::{Step, assert_golden};
+use crate::support::{BEFORE, Step, assert_golden};
 use databricks_deploy::exit::Exit;
 use databricks_sandbox::{
     Canned, Fault, FolderRight, Kind, Language, Moment, On, Principal, RateLimit, Running, Sandbox, TokenState, Trouble,
@@ -239,6 +239,28 @@ fn nothing_is_changed_when_anything_is_wrong() {
         assert_golden(&format!("deploy/{name}"), &ended.log);
         let changes = sandbox.requests().iter().filter(|request| request.method == "POST").count();
         assert_eq!(changes, 0, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_hit_every_object_stops_the_rest_and_what_concerns_one_does_not() {
+    let refused = |status, code| Trouble::Answer(Moment::Before, Canned::error(status, code, "Not this one."));
+    for (name, trouble, sent) in [
+        // As many as are begun at once.
+        ("refused_to_all", refused(403, "PERMISSION_DENIED"), 32),
+        ("refused_one_by_one", refused(400, "INVALID_PARAMETER_VALUE"), 100),
+    ] {
+        let sandbox = Sandbox::new();
+        let files = 0..100;
+        let step = files.fold(Step::deploying(&sandbox), |step, number| {
+            step.file(&format!("notebooks/data/{number:02}.txt"), "a\n")
+        });
+        sandbox.fault(Fault { on: On::post(IMPORT), skip: BEFORE, times: None, trouble });
+        let ended = step.inside(&sandbox).await;
+        assert_eq!(ended.exit, Exit::Deploy, "{name}: {}", ended.log);
+        let imports = sandbox.requests().iter().filter(|request| request.path == IMPORT).count() as u64;
+        assert_eq!(imports, BEFORE + sent, "{name}");
+        assert_golden(&format!("deploy/{name}"), &ended.log);
     }
 }
 

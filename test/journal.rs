@@ -1,13 +1,17 @@
 //! What a deploy that did not end has written is ours, whatever comes next; and what stands in the journal's place is not
 //! believed blindly.
 
-use crate::support::{Inside, Step, TARGET, assert_golden, below};
+mod people;
+
+use crate::support::{Inside, Step, TARGET, assert_golden, below, changes};
 use databricks_deploy::exit::Exit;
 use databricks_deploy::problem::Code;
 use databricks_sandbox::{Canned, Fault, Language, Moment, On, Sandbox, Trouble};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 const IMPORT: &str = "/api/2.0/workspace/import";
+const DELETE: &str = "/api/2.0/workspace/delete";
 const JOURNAL: &str = ".databricks-deploy/journal.json";
 const STATE: &str = ".databricks-deploy/state.json";
 
@@ -87,6 +91,20 @@ async fn a_deploy_that_sends_nothing_forgets_nothing_of_those_before_it() {
     }
 }
 
+/// The state was written, and the journal is all that is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_was_not_deleted_is_deleted_by_the_next_deploy() {
+    let sandbox = Sandbox::new();
+    let refused = Canned::error(403, "PERMISSION_DENIED", "Not this one.");
+    sandbox.fault(Fault::once(On::post(DELETE), Trouble::Answer(Moment::Before, refused)));
+    let ended = commit(&sandbox, 1).inside_with(&sandbox, 1).await;
+    assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+    assert!(below(&sandbox).contains_key(JOURNAL) && below(&sandbox).contains_key(STATE));
+    let since = sandbox.requests().len();
+    finish(&sandbox, 1).await;
+    assert_eq!(changes(&sandbox, since), [format!("import {STATE}")], "nothing else was left to do");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_edit_of_what_was_sent_is_an_edit() {
     for deployed_before in [true, false] {
@@ -128,6 +146,34 @@ async fn a_destroy_takes_what_an_unfinished_deploy_has_sent() {
         assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
         assert_eq!(below(&sandbox), BTreeMap::new(), "{}", ended.log);
     }
+}
+
+/// Whoever has looked at the target before must see that something was begun, whatever is left of it.
+#[tokio::test(start_paused = true)]
+async fn a_destroy_that_does_not_end_leaves_a_journal() {
+    let deployed = Sandbox::new();
+    finish(&deployed, 1).await;
+    let mut stopped = 0;
+    for nth in 1.. {
+        let sandbox = deployed.fork();
+        let refused = Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
+        sandbox.fault(Fault { on: On::post(DELETE), skip: nth - 1, times: None, trouble: refused });
+        let ended = commit(&sandbox, 2).variable("ACTION", "destroy").inside_with(&sandbox, 2).await;
+        if ended.exit == Exit::Done {
+            break;
+        }
+        stopped += 1;
+        assert_eq!(ended.exit, Exit::Deploy, "{nth}: {}", ended.log);
+        let now = below(&sandbox);
+        let is_left = now.contains_key(STATE) || !names(&sandbox).is_empty();
+        assert!(now.contains_key(JOURNAL) || !is_left, "{nth}: {:?}", now.keys());
+        // Another one makes up for it.
+        sandbox.clear_faults();
+        sandbox.let_time_pass(Duration::from_secs(180));
+        let ended = commit(&sandbox, 3).variable("ACTION", "destroy").inside_with(&sandbox, 3).await;
+        assert_eq!((ended.exit, below(&sandbox)), (Exit::Done, BTreeMap::new()), "{nth}: {}", ended.log);
+    }
+    assert!(stopped >= 4, "two objects, the state and the journal: {stopped}");
 }
 
 #[tokio::test(start_paused = true)]

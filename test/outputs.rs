@@ -230,3 +230,24 @@ fn a_secret_in_a_path_is_in_none_of_them() {
         assert!(text.contains("drift") && !text.contains(secret), "{text}");
     }
 }
+
+#[test]
+fn a_secret_in_the_name_of_the_target_is_in_none_of_them() {
+    let running = Running::start(Sandbox::new()).unwrap();
+    // A shell's apostrophes are written in a way of their own.
+    let secret = "it's-correct-horse-battery-staple";
+    let folder = tempfile::tempdir().unwrap();
+    let variables = folder.path().join("variables.env");
+    let step = Step::deploying(running.sandbox())
+        .variable("DATABRICKS_CLIENT_SECRET", secret)
+        .variable("DATABRICKS_AUTH_TYPE", "pat")
+        .variable("WORKSPACE_PATH", format!("/Workspace/Shared/{secret}"))
+        .variable("BITBUCKET_PIPELINES_VARIABLES_PATH", variables.display())
+        .file("notebooks/main.py", NOTEBOOK);
+    let ended = step.against(&running);
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let pipeline = std::fs::read_to_string(&variables).unwrap();
+    for text in [read(&step, "outputs.env"), read(&step, "outputs.json"), pipeline, ended.log] {
+        assert!(text.contains("/Workspace/Shared/[secret]") && !text.contains("correct-horse"), "{text}");
+    }
+}

@@ -87,7 +87,7 @@ pub(super) fn stop(mut failures: Vec<(String, Error)>, not_done: usize) -> Stop 
         failures.iter().take(SHOWN).map(|(path, error)| problem(error).at(path.clone())).collect();
     if folded > 0 {
         problems
-            .push(Problem::new(Code::DeployUnfinished, format!("… and {} more failed", text::count(folded, "object"))));
+            .push(Problem::new(Code::DeployUnfinished, format!("… and {} failed", text::count(folded, "more object"))));
     }
     if not_done > 0 {
         problems.push(

@@ -20,11 +20,8 @@ const STEP: f64 = 0.7;
 /// How long without a 429 before a faster pace is tried: the limit may have been somebody else's doing.
 const CALM: Duration = Duration::from_secs(5);
 
-/// How much faster the pace grows with each request that had to wait for its moment. Requests a second. Where 429s come
-/// too often to ever be calm, each of them costs a little, and this gives it back.
-const GROWTH: f64 = 0.002;
-
-/// What is added to that for each second of calm: slowly at first, since the limit is most likely where it was.
+/// How much faster the pace grows for each second of calm, with each request that had to wait for its moment: slowly at
+/// first, since the limit is most likely where it was. Requests a second.
 const ACCELERATION: f64 = 0.02;
 
 /// Requests a second: a pace below this would be a standstill.
@@ -98,7 +95,7 @@ impl Pace {
         let moment = learnt.due.max(learnt.free).max(now);
         if moment > now {
             let calm = now.saturating_duration_since(learnt.emptied).saturating_sub(CALM);
-            learnt.rate += GROWTH + ACCELERATION * calm.as_secs_f64();
+            learnt.rate += ACCELERATION * calm.as_secs_f64();
         }
         let slot = learnt.slot();
         learnt.due = learnt.due.max(saved(moment, slot)) + slot;
@@ -258,9 +255,38 @@ mod tests {
         let opens = start + Duration::from_secs(7);
         pace.close(opens);
         let moments: Vec<u128> = (0..30).map(|_| (pace.take(start).1 - opens).as_millis()).collect();
-        // Growth takes a little off each of them.
         let near = |index: usize, time: u128| moments[index] <= time && moments[index] + 20 >= time;
         assert!(near(0, 0) && near(10, 500) && near(18, 900) && near(20, 1100) && near(29, 2000), "{moments:?}");
+    }
+
+    /// Sends as fast as the pace allows, for so long.
+    fn send_for(pace: &mut Pace, from: Instant, time: Duration) -> Instant {
+        let mut now = from;
+        loop {
+            let (number, moment) = pace.take(now);
+            if moment >= from + time {
+                return from + time;
+            }
+            now = moment;
+            pace.went(number, now);
+            pace.passed();
+        }
+    }
+
+    fn rate(pace: &Pace) -> f64 {
+        pace.learnt.as_ref().map(|learnt| learnt.rate).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_silence_between_two_429s_is_no_part_of_the_measurement() {
+        let mut pace = Pace::new(30.0);
+        let mut now = Instant::now();
+        pace.emptied(now);
+        now = send_for(&mut pace, now, CALM);
+        let (number, moment) = pace.take(now + Duration::from_secs(100));
+        pace.went(number, moment);
+        pace.emptied(moment);
+        assert!(rate(&pace) > 30.0 * 0.8, "{}", rate(&pace));
     }
 
     #[test]

@@ -201,7 +201,9 @@ impl<'a> Draft<'a> {
                     folders.push(inside.clone());
                     continue;
                 }
-            } else if self.inputs.policy.prune == Prune::None && self.same_object(inside, seen) {
+            } else if self.inputs.policy.prune == Prune::None
+                && (self.same_object(inside, seen) || self.may_be_half_done(inside))
+            {
                 Why::PruneIsOff { folder: path.clone() }
             } else {
                 clear &= self.clear(inside, seen, DeletionReason::FolderGoes, foreign) != Cleared::No;

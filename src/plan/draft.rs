@@ -107,10 +107,17 @@ impl<'a> Draft<'a> {
         self.inputs.ours.accepted.get(path).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// What deploys that did not end have written to `path`, if that is what is there: the content alone does not tell
+    /// notebooks of two languages apart.
+    pub(super) fn half_done(&self, path: &RelativePath, seen: &Seen, content: Digest) -> Option<&'a Intended> {
+        let mut accepted = self.accepted(path).iter();
+        accepted.find(|intended| intended.fingerprint == content && look::language_fits(intended.kind, seen))
+    }
+
     /// Whether what is at `path` and holds `content` is ours to delete: the object that we deployed, or another one that
-    /// holds what a deploy which did not end was about to write.
+    /// a deploy which did not end has written.
     pub(super) fn may_delete(&self, path: &RelativePath, seen: &Seen, content: Digest) -> bool {
-        self.same_object(path, seen) || self.accepted(path).iter().any(|intended| intended.fingerprint == content)
+        self.same_object(path, seen) || self.half_done(path, seen, content).is_some()
     }
 
     pub(super) fn may_be_half_done(&self, path: &RelativePath) -> bool {
@@ -125,6 +132,8 @@ impl<'a> Draft<'a> {
 
     pub(super) fn look(&mut self, path: &RelativePath, seen: &'a Seen, local: Option<&Local>, touch: bool) -> Content {
         let record = self.record(path);
+        // Where a deploy that did not end may have written, only a time tells that it has not.
+        let touch = touch || self.may_be_half_done(path);
         if let Some(record) = record.filter(|record| look::as_recorded(record, seen, touch)) {
             return Content::Ours(record.fingerprint);
         }

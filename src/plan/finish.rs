@@ -123,7 +123,12 @@ fn sort(draft: &mut Draft<'_>) {
 /// for, and by its own word, while a deploy deletes on the side.
 fn guards(draft: &mut Draft<'_>) {
     let inputs = draft.inputs;
-    let recorded = inputs.ours.records.len();
+    // What a deploy that did not end has sent was deployed, too; what it did not come to send was not.
+    let is_sent = |path: &&RelativePath| {
+        !inputs.ours.records.contains_key(*path)
+            && inputs.remote.objects.get(*path).is_some_and(|seen| seen.kind != SeenKind::Folder)
+    };
+    let recorded = inputs.ours.records.len() + inputs.ours.accepted.keys().filter(is_sent).count();
     let in_folders = draft.plan.replaced.iter().filter(|one| one.reason == DeletionReason::FolderGoes).count();
     let deleting = draft.plan.deletions.len() + in_folders;
     let obstacles = &mut draft.plan.obstacles;

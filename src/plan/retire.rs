@@ -35,9 +35,9 @@ impl Draft<'_> {
             // What a deploy that did not end has written stays ours as what it is now.
             let written = match self.accepted(path) {
                 [] => None,
-                accepted => match self.look(path, seen, None, true) {
+                _ => match self.look(path, seen, None, true) {
                     Content::Gone => return self.drop_record(path),
-                    Content::Ours(content) => accepted.iter().find(|intended| intended.fingerprint == content),
+                    Content::Ours(content) => self.half_done(path, seen, content),
                     _ => None,
                 },
             };

@@ -74,14 +74,14 @@ pub async fn resolve(
     let mut found = Vec::new();
     let mut problems = Vec::new();
     for entry in &settings.run {
-        match finder.find(entry).await {
-            Ok(what) => found.push(Resolved { entry: entry.clone(), what }),
+        match finder.resolve(entry).await {
+            Ok(resolved) => found.push(resolved),
             Err(Miss::Problems(more)) => problems.extend(more),
             Err(Miss::Stop(stop)) => return Err(stop),
         }
     }
     if !problems.is_empty() {
-        return Err(Stop { exit: Exit::Settings, problems });
+        return Err(Miss::Problems(problems).into());
     }
     let notebooks = found.iter().any(|resolved| matches!(resolved.what, What::Notebook { .. }));
     // Where no entry looks like a path, the settings have said so already.
@@ -107,12 +107,7 @@ pub async fn resolve_each(
     let finder = Finder { workspace, settings, root, tree, events };
     let mut found = Vec::new();
     for entry in &settings.run {
-        let resolved = match finder.find(entry).await {
-            Ok(what) => Ok(Resolved { entry: entry.clone(), what }),
-            Err(Miss::Problems(problems)) => Err(Stop { exit: Exit::Settings, problems }),
-            Err(Miss::Stop(stop)) => Err(stop),
-        };
-        found.push((entry.clone(), resolved));
+        found.push((entry.clone(), finder.resolve(entry).await.map_err(Stop::from)));
     }
     found
 }
@@ -123,6 +118,15 @@ enum Miss {
     Problems(Vec<Problem>),
     /// There is no use in looking on.
     Stop(Stop),
+}
+
+impl From<Miss> for Stop {
+    fn from(miss: Miss) -> Stop {
+        match miss {
+            Miss::Problems(problems) => Stop { exit: Exit::Settings, problems },
+            Miss::Stop(stop) => stop,
+        }
+    }
 }
 
 impl Miss {
@@ -154,6 +158,11 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    async fn resolve(&self, entry: &str) -> Result<Resolved, Miss> {
+        let what = self.find(entry).await?;
+        Ok(Resolved { entry: entry.to_owned(), what })
+    }
+
     /// The order of the search is a promise: id, name, path. (Keys of deployed jobs will come before them.)
     async fn find(&self, entry: &str) -> Result<What, Miss> {
         let mut forbidden = None;

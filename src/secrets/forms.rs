@@ -54,12 +54,15 @@ fn lines(value: &str) -> impl Iterator<Item = &str> {
         .filter(move |line| several && !line.is_empty() && !(line.starts_with("-----") && line.ends_with("-----")))
 }
 
-/// `text` as it is and escaped for URLs, JSON, XML and Rust's own debug output.
+/// `text` as it is, as one line of the log, and escaped for shells, URLs, JSON, XML and Rust's own debug output.
 fn escaped(text: &str) -> Vec<Vec<u8>> {
     let debug = format!("{text:?}");
     let debug = debug.strip_prefix('"').and_then(|debug| debug.strip_suffix('"')).unwrap_or_default();
     // The same but for apostrophes.
     let mut forms = vec![text.as_bytes().to_vec(), debug.into(), text.escape_debug().to_string().into_bytes()];
+    forms.push(crate::text::one_line(text).into_bytes());
+    // Between apostrophes.
+    forms.extend([r"'\''", r#"'"'"'"#].map(|apostrophe| text.replace('\'', apostrophe).into_bytes()));
     url_encoded(text.as_bytes(), &mut forms);
     json_escaped(text, &mut forms);
     xml_escaped(text, &mut forms);

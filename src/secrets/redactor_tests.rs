@@ -85,6 +85,15 @@ fn an_excerpt_is_redacted_before_it_is_cut() {
 }
 
 #[test]
+fn what_a_shell_or_the_log_makes_of_a_secret_is_taken_out_too() {
+    let redactor = knowing(&["it's  the correct-horse"]);
+    for text in [r"X='/a/it'\''s  the correct-horse'", r#"X='/a/it'"'"'s  the correct-horse'"#] {
+        assert_eq!(redactor.redact(text), "X='/a/[secret]'");
+    }
+    assert_eq!(redactor.redact("it says: it's the correct-horse"), "it says: [secret]");
+}
+
+#[test]
 fn nothing_of_it_is_debugged() {
     assert!(!format!("{:?}", knowing(&["correct-horse"])).contains("horse"));
 }
@@ -114,14 +123,19 @@ fn written(form: usize, value: &str) -> String {
                 c => c.to_string(),
             })
             .collect(),
-        _ => serde_json::to_string(&serde_json::to_string(value).unwrap()).unwrap(),
+        10 => serde_json::to_string(&serde_json::to_string(value).unwrap()).unwrap(),
+        // In a shell's apostrophes.
+        11 => value.replace('\'', r"'\''"),
+        12 => value.replace('\'', r#"'"'"'"#),
+        // As one line of the log.
+        _ => value.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
 
 proptest! {
     #[test]
     fn no_secret_survives_in_any_form(
-        secret in "[!-~][ -~é]{6,40}[!-~]", form in 0..11_usize, before in "[ -~é\n]{0,20}", after in "[ -~é\n]{0,20}",
+        secret in "[!-~][ -~é]{6,40}[!-~]", form in 0..14_usize, before in "[ -~é\n]{0,20}", after in "[ -~é\n]{0,20}",
     ) {
         prop_assume!(secret != MARKER);
         let redactor = knowing(&[&secret]);

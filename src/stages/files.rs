@@ -30,13 +30,13 @@ pub(crate) async fn run(step: &Step<'_>, root: &WorkspacePath, tree: Option<&Loc
 
     let seen = stage.look().await?;
     if settings.action == Action::Plan {
-        stage.announce(&seen);
+        stage.announce(&seen.observed, &seen.plan);
         return tell(step, &seen.plan, &seen.file);
     }
     // No work, no lock. But whoever holds it may be about to change what looks as it should be.
     let alone = seen.observed.holder.is_none();
-    if alone && (!seen.has_work() || stage.obstacle(&seen).is_err()) {
-        return stage.finish(&seen, None).await;
+    if alone && (!seen.has_work() || seen.obstacle.is_err()) {
+        return stage.finish(seen, None).await;
     }
     let claim = Claim {
         target,
@@ -76,6 +76,8 @@ struct Seen {
     observed: Observed,
     plan: Plan,
     file: PlanFile,
+    /// Why nothing of it may be done.
+    obstacle: Result<(), Stop>,
 }
 
 impl Seen {
@@ -96,7 +98,8 @@ impl Stage<'_> {
         let plan = plan::compute(&inputs, &evidence);
         let file = PlanFile::of(&plan, target.owner, crate::VERSION);
         let file = file.redacted(|text| step.redactor.redact(text).into_owned());
-        Ok(Seen { observed, plan, file })
+        let obstacle = self.obstacle(&observed, &plan, &file);
+        Ok(Seen { observed, plan, file, obstacle })
     }
 
     /// Does what is to be done, once nobody else does anything to the target.
@@ -109,7 +112,7 @@ impl Stage<'_> {
             self.overtaken(&first.observed, &now.observed)?;
             now
         };
-        stage.finish(&seen, Some(&taken.held)).await
+        stage.finish(seen, Some(&taken.held)).await
     }
 
     /// A newer build's work is not undone by an older one that had to wait for it.
@@ -130,46 +133,46 @@ impl Stage<'_> {
     }
 
     /// Why nothing of it may be done.
-    fn obstacle(&self, seen: &Seen) -> Result<(), Stop> {
-        self.unproved(seen)?;
-        if let Some(approved) = self.approved {
-            approved.still_holds(&seen.file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
+    fn obstacle(&self, observed: &Observed, plan: &Plan, file: &PlanFile) -> Result<(), Stop> {
+        if let Some(damaged) = self.unproved(observed) {
+            let mut problem = damaged.clone();
+            problem.message.push_str(", so that nothing can be proved to be ours: nothing was deleted");
+            let hint = "deploy once more, which writes a new state, and destroy then; or delete the folder by hand";
+            return Err(Stop::because(Exit::Conflict, problem.hint(hint)));
         }
-        seen.plan.may_run()
+        if let Some(approved) = self.approved {
+            approved.still_holds(file).map_err(|problem| Stop::because(Exit::Conflict, problem))?;
+        }
+        plan.may_run()
     }
 
-    /// A deploy goes on where the state cannot be believed, and compares; what to remove nobody knows then.
-    fn unproved(&self, seen: &Seen) -> Result<(), Stop> {
-        let Some(damaged) = seen.observed.damaged.as_ref().filter(|_| self.intent == Intent::Destroy) else {
-            return Ok(());
-        };
-        let mut problem = damaged.clone();
-        problem.message.push_str(", so that nothing can be proved to be ours: nothing was deleted");
-        let hint = "deploy once more, which writes a new state, and destroy then; or delete the folder by hand";
-        Err(Stop::because(Exit::Conflict, problem.hint(hint)))
+    /// What is wrong with the state of a target that is to be removed: what to remove nobody knows then. A deploy goes on
+    /// where the state cannot be believed, and compares.
+    fn unproved<'a>(&self, observed: &'a Observed) -> Option<&'a Problem> {
+        observed.damaged.as_ref().filter(|_| self.intent == Intent::Destroy)
     }
 
     /// Says what is odd, and that there is a plan.
-    fn announce(&self, seen: &Seen) {
-        let Observed { damaged, damaged_journal, .. } = &seen.observed;
+    fn announce(&self, observed: &Observed, plan: &Plan) {
+        let Observed { damaged, damaged_journal, .. } = observed;
         for odd in damaged.iter().chain(damaged_journal) {
             self.step.events.emit(Event::Warned(odd.clone()));
         }
-        self.step.events.emit(Event::PlanMade(seen.plan.counts()));
+        self.step.events.emit(Event::PlanMade(plan.counts()));
     }
 
     /// Carries the plan out, under a lock where it changes anything.
-    async fn finish(&self, seen: &Seen, held: Option<&Held>) -> Result<(), Stop> {
+    async fn finish(&self, seen: Seen, held: Option<&Held>) -> Result<(), Stop> {
         let Stage { step, target, intent, .. } = *self;
-        let Seen { observed, plan, .. } = seen;
-        self.unproved(seen)?;
-        self.announce(seen);
-        if let Err(stop) = self.obstacle(seen) {
-            if plan.may_run().is_err() {
+        let Seen { observed, plan, obstacle, .. } = seen;
+        let (observed, plan) = (&observed, &plan);
+        if self.unproved(observed).is_none() {
+            self.announce(observed, plan);
+            if !plan.obstacles.is_empty() {
                 step.events.emit(Event::DriftStops(drifted(plan)));
             }
-            return Err(stop);
         }
+        obstacle?;
         left_alone(step, plan);
         // A state that holds nothing any more is something to remove.
         let silent = plan.says_nothing() && (intent == Intent::Deploy || observed.state.is_none());

@@ -16,6 +16,10 @@ const SCHEMA: u32 = 1;
 /// the same object has the oldest taken for an edit, and copied.
 const MOST: usize = 16;
 
+/// How many contents are kept of all objects together, where that leaves each its latest: about 7 MB of text. The service
+/// gives back 10 MiB, and a journal that is larger would be lost as a whole.
+const MOST_TOGETHER: usize = 30_000;
+
 /// What deploys that did not end were about to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Journal {
@@ -78,8 +82,13 @@ impl Journal {
             let contents = writes.entry(path).or_default();
             contents.retain(|known| *known != intended);
             contents.push(intended);
-            let surplus = contents.len().saturating_sub(MOST);
-            contents.drain(..surplus);
+            keep_latest(contents, MOST);
+        }
+        for most in (1..MOST).rev() {
+            if writes.values().map(Vec::len).sum::<usize>() <= MOST_TOGETHER {
+                break;
+            }
+            writes.values_mut().for_each(|contents| keep_latest(contents, most));
         }
         Journal { owner: owner.clone(), deployed_by, writes }
     }
@@ -115,6 +124,11 @@ impl Journal {
     }
 }
 
+fn keep_latest(contents: &mut Vec<Intended>, most: usize) {
+    let surplus = contents.len().saturating_sub(most);
+    contents.drain(..surplus);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,9 +159,29 @@ mod tests {
         // The same again is the latest.
         let third = Journal::of(&me(), by, &second.writes, [(path("a"), intended("1"))].into_iter());
         assert_eq!(third.writes[&path("a")], [intended("2"), intended("1")]);
+        // The same bytes as something else are another content: the first may be what is there.
+        let file = Intended { kind: Kind::File, fingerprint: intended("1").digest, ..intended("1") };
+        let retyped = Journal::of(&me(), DeployedBy::default(), &first.writes, [(path("a"), file)].into_iter());
+        assert_eq!(retyped.writes[&path("a")], [intended("1"), file]);
         let many = (0..40).map(|number| (path("a"), intended(&number.to_string())));
         let many = Journal::of(&me(), DeployedBy::default(), &BTreeMap::new(), many);
         assert_eq!((many.writes[&path("a")].len(), many.writes[&path("a")][15]), (MOST, intended("39")));
+    }
+
+    #[test]
+    fn a_journal_never_grows_beyond_what_the_service_gives_back() {
+        let (mut writes, mut length) = (BTreeMap::new(), 0);
+        for deploy in 0..MOST {
+            let next = (0..10_000).map(|number| {
+                let at = path(&format!("some/folder/with a name/and another one/notebook {number:05}"));
+                (at, intended(&format!("{deploy}")))
+            });
+            let journal = Journal::of(&me(), DeployedBy::default(), &writes, next);
+            (length, writes) = (journal.to_json().len(), journal.writes);
+            assert!(length < 10 * 1024 * 1024, "{deploy}: {length}");
+            assert!(writes.values().all(|contents| contents.last() == Some(&intended(&format!("{deploy}")))));
+        }
+        assert!(length > 6_000_000 && writes.values().all(|contents| contents.len() == 3), "{length}");
     }
 
     #[test]
@@ -157,6 +191,9 @@ mod tests {
         let text = journal.to_json();
         let other = Owner::new(Some("acme/other"), Some("{cd}"), "notebooks", "production");
         assert!(matches!(Journal::read(text.as_bytes(), &other), FoundJournal::Foreign(whose) if whose.0 == me()));
+        // Written by hand, or by a version that took the id as it came.
+        let spelled = text.replace("\"repository_uuid\":\"ab\"", "\"repository_uuid\":\"{AB}\"");
+        assert!(spelled != text && Journal::read(spelled.as_bytes(), &me()) == FoundJournal::Ours(Box::new(journal)));
         for wrong in [
             text[..text.len() / 2].to_owned(),
             text.replace("\"a\":", "\"../a\":"),

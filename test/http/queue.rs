@@ -137,6 +137,28 @@ async fn of_what_must_get_through_each_waits_for_itself() {
     assert!(started.elapsed() >= 99 * SECOND);
 }
 
+/// As many are told to come again later as can be under way at once: none of them keeps a place meanwhile.
+#[tokio::test(start_paused = true)]
+async fn who_waits_to_be_repeated_stands_in_nobodys_way() {
+    for code in [429, 503] {
+        let script = Script::new(move |request| {
+            let play = if request < 8 { with(code, "retry-after", "100") } else { status(200) };
+            Play::After(Duration::from_millis(50), Box::new(play))
+        });
+        let client = client(&script);
+        let mut told_to_wait = start(&client, (0..8).map(|number| numbered(Class::Control, number)));
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(script.count(), 8);
+        let started = Instant::now();
+        client.send(&numbered(Class::Control, 8), classify).await.unwrap();
+        assert_eq!(started.elapsed(), Duration::from_millis(50), "{code}");
+        while let Some(end) = told_to_wait.join_next().await {
+            end.unwrap().unwrap();
+        }
+        assert!(started.elapsed() >= 99 * SECOND, "{code}");
+    }
+}
+
 /// A sibling signs with something else, and what it is told does not concern those who wait for its signature.
 #[tokio::test(start_paused = true)]
 async fn a_sibling_has_limits_of_its_own() {

@@ -154,6 +154,15 @@ async fn a_limit_that_is_shared_is_shared() {
     must_hold(50, limit, &beside(30, 5000), (970.0 / 24.0, 1.1, WINDOW + 20)).await;
 }
 
+/// Each of their bursts costs a 429, and they come too often for a faster pace to be tried in between.
+#[tokio::test(start_paused = true)]
+async fn somebody_elses_bursts_do_not_wear_the_pace_down() {
+    for retry_after in [true, false] {
+        let Took { time, stats } = measure(5000, 50, imports(30, 30.0, retry_after), beside(15, 3000)).await;
+        assert!(time <= 4970.0 / 25.0 * 1.05, "{time:.2} s, {stats:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_time_without_requests_says_nothing_about_the_limit() {
     let limit = imports(30, 30.0, false);

@@ -153,17 +153,8 @@ impl Authorize for Signer {
     }
 }
 
-/// Five minutes of patience, an hour of time.
 pub(super) fn options() -> Options {
-    Options {
-        base: "https://workspace.example.com".parse().unwrap(),
-        user_agent: "test/1.0".to_owned(),
-        connect_timeout: Duration::from_secs(10),
-        answer_timeout: Duration::from_secs(60),
-        patience: Duration::from_secs(300),
-        deadline: Instant::now() + Duration::from_secs(3600),
-        seed: 42,
-    }
+    crate::support::options("https://workspace.example.com")
 }
 
 pub(super) fn client(script: &Arc<Script>) -> Client {

@@ -145,6 +145,15 @@ async fn backups_come_first_and_deletions_last() {
     assert_eq!(pruning.1, asked.len() - 4, "{asked:#?}");
 }
 
+/// The next attempt of the step ends where an undisturbed deploy did.
+async fn assert_another_attempt_finishes(sandbox: &Sandbox, undisturbed: &Sandbox, failing: u64) {
+    let step = changed(sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
+    let ended = step.inside_with(sandbox, 9).await;
+    assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
+    assert_eq!(twin(sandbox), twin(undisturbed), "{failing}");
+    assert_settled(sandbox, &step).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failing_upload_prunes_nothing_and_the_next_run_finishes() {
     let undisturbed = edited().await;
@@ -166,11 +175,7 @@ async fn a_failing_upload_prunes_nothing_and_the_next_run_finishes() {
         for kept in ["lib/helpers.py", "lib/report", "reports/gone", "area/only", "area", STATE, "mine"] {
             assert_eq!(after.get(kept), before.get(kept), "{failing}: {kept}");
         }
-        let step = changed(&sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
-        let ended = step.inside_with(&sandbox, 9).await;
-        assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
-        assert_eq!(twin(&sandbox), twin(&undisturbed), "{failing}");
-        assert_settled(&sandbox, &step).await;
+        assert_another_attempt_finishes(&sandbox, &undisturbed, failing).await;
     }
 }
 
@@ -189,12 +194,30 @@ async fn a_failing_deletion_writes_no_state_and_the_next_run_finishes() {
         let ended = changed(&sandbox).inside_with(&sandbox, 8).await;
         assert_eq!(ended.exit, Exit::Deploy, "{failing}: {}", ended.log);
         assert_eq!(below(&sandbox)[STATE], state, "{failing}");
-        let step = changed(&sandbox).variable("BITBUCKET_STEP_RUN_NUMBER", 2);
-        let ended = step.inside_with(&sandbox, 9).await;
-        assert_eq!(ended.exit, Exit::Done, "{failing}: {}", ended.log);
-        assert_eq!(twin(&sandbox), twin(&undisturbed), "{failing}");
-        assert_settled(&sandbox, &step).await;
+        assert_another_attempt_finishes(&sandbox, &undisturbed, failing).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_somebody_fills_while_it_is_emptied_stays() {
+    let sandbox = deployed().await;
+    let step = fresh(&sandbox);
+    std::fs::remove_dir_all(step.root().join("notebooks/reports")).unwrap();
+    // Its objects go first, all at once, and 40 seconds later the folder.
+    let late = Trouble::Delay(Moment::Before, Duration::from_secs(40));
+    sandbox.fault(Fault::always(On::post(DELETE), late));
+    let theirs = async {
+        while below(&sandbox).contains_key("reports/explore") {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        sandbox.put_file(&format!("{TARGET}/reports/theirs.txt"), "theirs\n");
+    };
+    let (ended, ()) = tokio::join!(step.inside_with(&sandbox, 8), theirs);
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    let left: Vec<String> = below(&sandbox).into_keys().filter(|path| path.starts_with("reports")).collect();
+    assert_eq!(left, ["reports", "reports/theirs.txt"], "{}", ended.log);
+    sandbox.clear_faults();
+    assert_settled(&sandbox, &step).await;
 }
 
 #[tokio::test(start_paused = true)]

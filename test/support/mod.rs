@@ -9,7 +9,7 @@ mod workspace;
 pub(crate) use golden::{assert_golden, assert_golden_text};
 pub(crate) use memory::InMemory;
 pub(crate) use target::{BEFORE, EXPLORE, STATE, TARGET, asked, asked_sorted, below, changes, one_of_each, twin};
-pub(crate) use workspace::{workspace, workspace_of};
+pub(crate) use workspace::{options, workspace, workspace_of};
 
 use databricks_deploy::exit::Exit;
 use databricks_deploy::outcome::Outcome;

@@ -30,14 +30,19 @@ pub(crate) fn workspace(sandbox: &Sandbox) -> Workspace {
 
 /// The sandbox as somebody else sees it.
 pub(crate) fn workspace_of(sandbox: &Sandbox, token: String) -> Workspace {
-    let options = Options {
-        base: "https://sandbox.cloud.databricks.com".parse().expect("an address"),
+    let options = options("https://sandbox.cloud.databricks.com");
+    Workspace::new(Client::new(options, Arc::new(InMemory::new(sandbox.clone())), Arc::new(Token(token))))
+}
+
+/// How a client of tests asks `base`: five minutes of patience, an hour of time.
+pub(crate) fn options(base: &str) -> Options {
+    Options {
+        base: base.parse().expect("an address"),
         user_agent: "test/1.0".to_owned(),
         connect_timeout: Duration::from_secs(10),
         answer_timeout: Duration::from_secs(60),
         patience: Duration::from_secs(300),
         deadline: Instant::now() + Duration::from_secs(3600),
         seed: 42,
-    };
-    Workspace::new(Client::new(options, Arc::new(InMemory::new(sandbox.clone())), Arc::new(Token(token))))
+    }
 }
