@@ -1,6 +1,8 @@
 //! The federation policy that lets an identity token in, and the claims that it goes by.
 
+use crate::pipeline::STEP_TOKEN;
 use crate::secrets::Claims;
+use crate::settings::IdToken;
 use crate::text;
 use serde::Serialize;
 
@@ -116,6 +118,11 @@ fn hcl(text: &str) -> String {
 /// Whether a step of Bitbucket has them.
 pub fn is_of_bitbucket(claims: &Claims) -> bool {
     claims.text("repositoryUuid").is_some()
+}
+
+/// Whether a token is taken for one of Bitbucket's: by its place, or by what it says.
+pub fn is_taken_for_bitbucket(token: &IdToken, claims: &Claims) -> bool {
+    matches!(token, IdToken::Variable { name, .. } if name == STEP_TOKEN) || is_of_bitbucket(claims)
 }
 
 /// What every issuer of Bitbucket begins with; the slug of the workspace follows.
