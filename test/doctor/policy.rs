@@ -178,14 +178,19 @@ async fn what_stands_in_the_place_of_the_steps_token_is_never_one_to_trust() {
     let sandbox = workspace();
     let lacks_repository = Flaw::Claim("repositoryUuid".to_owned(), Value::Null);
     let flaws = [Flaw::OtherIssuer("https://issuer.example.com".into()), lacks_repository];
-    let step = keyless(&sandbox)
-        .variable("BITBUCKET_STEP_OIDC_TOKEN", sandbox.bitbucket().flawed_step(&StepClaims::production(), &flaws))
+    let token = |flaws: &[Flaw]| sandbox.bitbucket().flawed_step(&StepClaims::production(), flaws);
+    let in_its_place = keyless(&sandbox)
+        .variable("BITBUCKET_STEP_OIDC_TOKEN", token(&flaws))
         .variable("DATABRICKS_OIDC_TOKEN_ENV", "BITBUCKET_STEP_OIDC_TOKEN")
         .variable("DATABRICKS_AUTH_TYPE", "env-oidc");
-    let report = examine(&sandbox, &step).await;
-    report.has("log-in", "bad", "log-in by `env-oidc`: the identity token is not one of Bitbucket's");
-    let unknown = report.has("policy", "unknown", "the identity token is not what it is taken for");
-    assert!(unknown.exhibit.is_empty(), "{unknown:?}");
+    let by_its_claims =
+        step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID).variable("DATABRICKS_OIDC_TOKEN", token(&flaws[..1]));
+    for step in [in_its_place, by_its_claims] {
+        let report = examine(&sandbox, &step).await;
+        report.has("log-in", "bad", "log-in by `env-oidc`: the identity token is not one of Bitbucket's");
+        let unknown = report.has("policy", "unknown", "the identity token is not what it is taken for");
+        assert!(unknown.exhibit.is_empty(), "{unknown:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
