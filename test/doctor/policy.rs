@@ -208,6 +208,20 @@ async fn a_token_of_a_file_that_has_ended_is_shown_beside_the_policy_to_compare_
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_other_tokens_policy_stands_for_that_of_one_that_cannot_be_read() {
+    let sandbox = workspace();
+    let step = keyless(&sandbox)
+        .file("token.jwt", "no token at all")
+        .variable("DATABRICKS_OIDC_TOKEN_FILEPATH", "token.jwt")
+        .variable("DATABRICKS_AUTH_TYPE", "file-oidc");
+    let report = examine(&sandbox, &step).await;
+    report.has("log-in", "bad", "does not hold an identity token");
+    let unknown = report.has("policy", "unknown", "whether there is one that fits the identity token");
+    assert!(unknown.exhibit.is_empty(), "{unknown:?}");
+    report.lacks("policy", "told");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_of_a_file_is_the_one_that_a_policy_is_shown_for() {
     let sandbox = workspace();
     let without = |claim: &str| Flaw::Claim(claim.to_owned(), Value::Null);
