@@ -9,14 +9,22 @@ pub(super) struct Chart<'a> {
     events: &'a dyn Emit,
     group: Option<Group>,
     bad: Vec<Problem>,
+    /// The question that there was no time to repeat. What is asked after it is no more than guessed at, and not told.
+    out_of_time: Option<Problem>,
 }
 
 impl<'a> Chart<'a> {
     pub(super) fn new(events: &'a dyn Emit) -> Chart<'a> {
-        Chart { events, group: None, bad: Vec::new() }
+        Chart { events, group: None, bad: Vec::new(), out_of_time: None }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
+        if self.out_of_time.is_none() && finding.code == Some(Code::TimeIsUp) {
+            self.out_of_time = finding.problem();
+        }
+        if self.out_of_time.is_some() {
+            return;
+        }
         if self.group != Some(finding.group) {
             self.group = Some(finding.group);
             self.events.emit(Event::Examining(finding.group));
@@ -55,5 +63,10 @@ impl<'a> Chart<'a> {
     /// Whether a problem of this kind has been told already.
     pub(super) fn has_code(&self, code: Code) -> bool {
         self.bad.iter().any(|problem| problem.code == code)
+    }
+
+    /// The question that the deadline cut short, if there was one.
+    pub(super) fn out_of_time(self) -> Option<Problem> {
+        self.out_of_time
     }
 }

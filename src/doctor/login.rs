@@ -73,8 +73,8 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
             }
         };
         let attempt = enter(case, client, route, chosen).await;
+        let became = attempt.keyless();
         if way.way.is_keyless() {
-            let became = attempt.keyless();
             known.keyless = known.keyless.max(became);
             decided = decided.or(way.taken.then_some(became));
         }
@@ -92,10 +92,10 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
                 }
             }
             Err(mut problem) => {
-                // The policy has a place of its own here.
-                let claims =
-                    if problem.exhibit.is_empty() { Vec::new() } else { elsewhere(way, chosen, case.redactor) };
-                problem.exhibit = claims.into();
+                // The policy has a place of its own here; what it is compared with has no other.
+                let compared = matches!(became, Keyless::Untold | Keyless::NoPolicy);
+                let claims = compared.then(|| elsewhere(way, chosen, case.redactor));
+                problem.exhibit = claims.unwrap_or_default().into();
                 refused(way, problem, chart);
             }
         }
@@ -112,20 +112,21 @@ fn unusable(way: &Way, problems: &[Problem], chart: &mut Chart<'_>) {
     chart.unknown(GROUP, format!("`{}`: not tried, since its variables cannot be used", way.way.name()));
 }
 
-/// The claims of the identity token that a way shows, where it shows one that can be read.
-pub(super) fn presented(login: &Login, redactor: &Redactor) -> Option<Claims> {
-    match login {
-        Login::IdToken { token: IdToken::Variable { token, .. }, .. } => Claims::read(token),
-        Login::IdToken { token: IdToken::File(path), .. } => Some(identity::read_file(path, redactor).ok()?.1),
-        _ => None,
-    }
+/// The identity token that a way shows, and its claims, where it shows one that can be read.
+pub(super) fn presented<'a>(login: &'a Login, redactor: &Redactor) -> Option<(&'a IdToken, Claims)> {
+    let Login::IdToken { token, .. } = login else { return None };
+    let claims = match token {
+        IdToken::Variable { token, .. } => Claims::read(token)?,
+        IdToken::File(path) => identity::read_file(path, redactor).ok()?.1,
+    };
+    Some((token, claims))
 }
 
 /// The claims of a token that is not the step's own, whose claims have been shown.
 fn elsewhere(way: &Way, chosen: &Chosen, redactor: &Redactor) -> Vec<String> {
     match way.way {
         AuthType::BitbucketOidc => Vec::new(),
-        _ => presented(&chosen.login, redactor).as_ref().map(claims_shown).unwrap_or_default(),
+        _ => presented(&chosen.login, redactor).map(|(_, claims)| claims_shown(&claims)).unwrap_or_default(),
     }
 }
 

@@ -91,8 +91,9 @@ impl Counts {
     }
 }
 
-/// Examines everything. What is found is told as events, one by one, so that it is known whatever ends this.
-pub async fn examine(case: &Case<'_>) {
+/// Examines everything. What is found is told as events, one by one, so that it is known whatever ends this. Returns the
+/// question with which the time was up: a trouble that might have passed, had there been time to ask again.
+pub async fn examine(case: &Case<'_>) -> Option<Problem> {
     let mut chart = Chart::new(case.events);
     variables(case, &mut chart);
     let tree = files::examine(case, &mut chart).await;
@@ -117,6 +118,7 @@ pub async fn examine(case: &Case<'_>) {
         }
     }
     builds::examine(case, &mut chart);
+    chart.out_of_time()
 }
 
 fn variables(case: &Case<'_>, chart: &mut Chart<'_>) {

@@ -5,10 +5,10 @@ use super::chart::Chart;
 use super::host::Asked;
 use super::login::{Keyless, Known, presented};
 use crate::finding::{Finding, Group};
-use crate::identity::{Policy, is_not_genuine, is_of_bitbucket};
+use crate::identity::{Policy, is_not_genuine, is_taken_for_bitbucket};
 use crate::pipeline::Pipeline;
 use crate::secrets::Claims;
-use crate::settings::{AuthType, AzureCloud, Cloud, StepToken, Way};
+use crate::settings::{AzureCloud, Cloud, StepToken, Way};
 
 const GROUP: Group = Group::Policy;
 
@@ -130,9 +130,10 @@ fn shown(case: &Case<'_>) -> Shown {
     let (taken, others): (Vec<&Way>, Vec<&Way>) = case.patient.ways.iter().filter(keyless).partition(|way| way.taken);
     for way in taken.into_iter().chain(others) {
         let Ok(chosen) = &way.login else { continue };
-        let of_bitbucket = way.way == AuthType::BitbucketOidc;
         match presented(&chosen.login, case.redactor) {
-            Some(claims) => return Shown::Token { of_bitbucket: of_bitbucket || is_of_bitbucket(&claims), claims },
+            Some((token, claims)) => {
+                return Shown::Token { of_bitbucket: is_taken_for_bitbucket(token, &claims), claims };
+            }
             None if way.taken => return Shown::Nothing,
             None => {}
         }

@@ -17,7 +17,7 @@ mod token_request;
 
 pub use host::{Host, Serves, ask as ask_host};
 pub use id_token::read_file;
-pub use policy::{Policy, claims_shown, is_not_genuine, is_of_bitbucket};
+pub use policy::{Policy, claims_shown, is_not_genuine, is_of_bitbucket, is_taken_for_bitbucket};
 pub use refusal::{LOG_IN, ended, not_logged_in, not_reached};
 
 use crate::http::{Authorize, Client, NoCredential};

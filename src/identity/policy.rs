@@ -1,6 +1,8 @@
 //! The federation policy that lets an identity token in, and the claims that it goes by.
 
+use crate::pipeline::STEP_TOKEN;
 use crate::secrets::Claims;
+use crate::settings::IdToken;
 use crate::text;
 use serde::Serialize;
 
@@ -118,6 +120,11 @@ pub fn is_of_bitbucket(claims: &Claims) -> bool {
     claims.text("repositoryUuid").is_some()
 }
 
+/// Whether a token is taken for one of Bitbucket's: by its place, or by what it says.
+pub fn is_taken_for_bitbucket(token: &IdToken, claims: &Claims) -> bool {
+    matches!(token, IdToken::Variable { name, .. } if name == STEP_TOKEN) || is_of_bitbucket(claims)
+}
+
 /// What every issuer of Bitbucket begins with; the slug of the workspace follows.
 const ISSUERS: &str = "https://api.bitbucket.org/";
 
@@ -168,6 +175,9 @@ pub fn claims_shown(claims: &Claims) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::Secret;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     fn policy(subject: &str) -> Policy {
         let (issuer, audiences) = ("https://issuer".to_owned(), vec!["a".to_owned(), "b".to_owned()]);
@@ -202,5 +212,28 @@ mod tests {
         assert_eq!(subjects(&claims(&["repositoryUuid", "workspaceUuid"])), ["repositoryUuid"]);
         assert_eq!(subjects(&claims(&[])), ["sub"]);
         assert!(Policy::all_for(&Claims::expected([("sub", "s")])).is_empty());
+    }
+
+    #[test]
+    fn a_token_says_itself_that_it_cannot_be_what_it_is_taken_for() {
+        let good = "https://api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc";
+        let why = |header: &str, payload: &str, of_bitbucket| {
+            let token = [header, payload, "signature"].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+            is_not_genuine(&Claims::read(&Secret::new(token)).unwrap(), of_bitbucket).unwrap_or_default()
+        };
+        let issued_by = |issuer: &str| format!(r#"{{"iss":"{issuer}"}}"#);
+        for algorithm in ["RS256", "ES256"] {
+            let header = format!(r#"{{"alg":"{algorithm}"}}"#);
+            assert_eq!(why(&header, &issued_by(good), true), "");
+            // Any other issuer has tokens of its own.
+            assert_eq!(why(&header, &issued_by("https://token.actions.githubusercontent.com"), false), "");
+            let elsewhere = why(&header, &issued_by("https://api.bitbucket.org.example.com/"), true);
+            assert!(elsewhere.starts_with("its issuer is `https://api.bitbucket.org.example.com/`"), "{elsewhere}");
+            assert!(why(&header, "{}", true).starts_with("it names no issuer"));
+        }
+        for of_bitbucket in [true, false] {
+            assert_eq!(why("{}", &issued_by(good), of_bitbucket), "its header does not say how it is signed");
+            assert!(why(r#"{"alg":"ES384"}"#, &issued_by(good), of_bitbucket).contains("signed by `ES384`"));
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! What it means that somebody is not let in: the server's own words, the cause, and what to do.
 
-use super::policy::{Policy, claims_shown, is_not_genuine, is_of_bitbucket};
+use super::policy::{Policy, claims_shown, is_not_genuine, is_of_bitbucket, is_taken_for_bitbucket};
 use crate::databricks::error::{ApiError, Error, Meaning, Shape};
 use crate::http::{Answer, Failure, NoCredential};
-use crate::pipeline::STEP_TOKEN;
 use crate::problem::{Code, Problem};
 use crate::secrets::Claims;
 use crate::settings::{AuthType, AzureLogin, Chosen, IdToken, Login, Route};
@@ -109,14 +108,6 @@ pub(super) struct Presented<'a> {
     pub(super) token: &'a IdToken,
 }
 
-impl Presented<'_> {
-    /// Whether it is taken for a token of Bitbucket, by its place or by what it says.
-    fn is_of_bitbucket(&self) -> bool {
-        matches!(self.token, IdToken::Variable { name, .. } if name == STEP_TOKEN)
-            || self.claims.is_some_and(is_of_bitbucket)
-    }
-}
-
 /// Refusals of an identity token. Whether a policy is missing, or the client id is wrong, Databricks does not tell: it
 /// looks for policies of that very id.
 pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option<Problem> {
@@ -125,7 +116,7 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
         return None;
     }
     // What the token says of itself comes first: no policy is missing where nobody should trust it.
-    let of_bitbucket = presented.is_of_bitbucket();
+    let of_bitbucket = presented.claims.is_some_and(|claims| is_taken_for_bitbucket(presented.token, claims));
     if let Some((claims, why)) =
         presented.claims.and_then(|claims| Some((claims, is_not_genuine(claims, of_bitbucket)?)))
     {

@@ -47,9 +47,11 @@ pub(crate) async fn run(
         biased;
         // Before what is asked for in that very moment: that nobody waited for its answer is no fault of the host.
         () = tokio::time::sleep_until(patience.deadline) => Err(time_is_up()),
-        examined = unwind::caught(doctor::examine(&case)) => {
-            examined.map_err(|_| crate::panicked(&start.journalist.outcome()))
-        }
+        examined = unwind::caught(doctor::examine(&case)) => match examined {
+            Ok(None) => Ok(()),
+            Ok(Some(out_of_time)) => Err(Stop::because(Exit::WaitEnded, out_of_time)),
+            Err(_) => Err(crate::panicked(&start.journalist.outcome())),
+        },
         () = shutdown => Err(crate::told_to_stop()),
     };
     let complete = ended.is_ok();
@@ -89,9 +91,7 @@ struct Record<'a> {
 impl<'a> Record<'a> {
     fn new(start: &'a Start<'a>, folder: Option<&'a Path>) -> Record<'a> {
         let path = folder.map(|folder| claim(folder, "doctor").map(|(_, path)| path));
-        let record = Record { start, path, folder: folder.unwrap_or(start.here) };
-        record.keep();
-        record
+        Record { start, path, folder: folder.unwrap_or(start.here) }
     }
 
     /// What cannot be written now is told at the end, when it is tried for the last time.

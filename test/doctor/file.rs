@@ -6,7 +6,7 @@ use databricks_deploy::http::{Wire, WireError};
 use databricks_deploy::pipeline::Environment;
 use databricks_deploy::secrets::Redactor;
 use databricks_deploy::{Ports, run};
-use databricks_sandbox::{Fault, Moment, On, Running, Trouble};
+use databricks_sandbox::{Canned, Fault, Moment, On, Running, Trouble};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -174,6 +174,25 @@ async fn time_that_is_up_is_nobodys_fault_and_what_was_found_is_kept() {
     assert_eq!(step.inside(&sandbox).await.exit.code(), 2);
     let step = step.variable("OUTPUT_DIR", "again");
     assert_eq!(step.inside(&sandbox).await.exit.code(), 2);
+}
+
+/// It is no longer known what a host would have answered that asks for more time than there is.
+#[tokio::test(start_paused = true)]
+async fn trouble_that_there_is_no_time_to_sit_out_ends_the_examination_once() {
+    let sandbox = workspace();
+    let pause = Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Ordered by a test").retry_after(10);
+    sandbox.fault(Fault::always(On::get("/api/2.0/workspace/get-status"), Trouble::Answer(Moment::Before, pause)));
+    let step = by_token(&sandbox).variable("TIMEOUT", "8s").variable("RUN", "/Workspace/a\n/Workspace/b\nnightly-etl");
+    let ended = step.inside(&sandbox).await;
+    assert_eq!(ended.exit.code(), 6, "{}", ended.log);
+    let file = findings(&step);
+    assert_valid(&file, &schema());
+    assert_eq!((&file["complete"], &file["exit_code"]), (&json!(false), &json!(6)));
+    let told = file["findings"].as_array().unwrap();
+    assert!(told.iter().all(|one| one["verdict"] != "bad" && one["group"] != "runs"), "{told:?}");
+    assert_eq!(ended.log.matches("[time-is-up]").count(), 1, "{}", ended.log);
+    assert!(ended.log.contains("and the time is up: status 429: REQUEST_LIMIT_EXCEEDED"), "{}", ended.log);
+    assert!(ended.log.contains("✖ Not all was examined: 0 problems found so far"), "{}", ended.log);
 }
 
 /// Panics when it is asked who is logged in.

@@ -174,6 +174,54 @@ async fn nobody_is_told_to_trust_a_token_that_is_not_of_bitbucket() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_stands_in_the_place_of_the_steps_token_is_never_one_to_trust() {
+    let sandbox = workspace();
+    let lacks_repository = Flaw::Claim("repositoryUuid".to_owned(), Value::Null);
+    let flaws = [Flaw::OtherIssuer("https://issuer.example.com".into()), lacks_repository];
+    let token = |flaws: &[Flaw]| sandbox.bitbucket().flawed_step(&StepClaims::production(), flaws);
+    let in_its_place = keyless(&sandbox)
+        .variable("BITBUCKET_STEP_OIDC_TOKEN", token(&flaws))
+        .variable("DATABRICKS_OIDC_TOKEN_ENV", "BITBUCKET_STEP_OIDC_TOKEN")
+        .variable("DATABRICKS_AUTH_TYPE", "env-oidc");
+    let by_its_claims =
+        step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID).variable("DATABRICKS_OIDC_TOKEN", token(&flaws[..1]));
+    for step in [in_its_place, by_its_claims] {
+        let report = examine(&sandbox, &step).await;
+        report.has("log-in", "bad", "log-in by `env-oidc`: the identity token is not one of Bitbucket's");
+        let unknown = report.has("policy", "unknown", "the identity token is not what it is taken for");
+        assert!(unknown.exhibit.is_empty(), "{unknown:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_file_that_has_ended_is_shown_beside_the_policy_to_compare_with() {
+    let sandbox = workspace();
+    let ended = sandbox.bitbucket().flawed_step(&StepClaims::production(), &[Flaw::Expired]);
+    let step = step(&sandbox)
+        .variable("DATABRICKS_CLIENT_ID", ID)
+        .file("token.jwt", &ended)
+        .variable("DATABRICKS_OIDC_TOKEN_FILEPATH", "token.jwt");
+    let report = examine(&sandbox, &step).await;
+    let bad = report.has("log-in", "bad", "the identity token ended at");
+    assert!(bad.exhibit.iter().any(|line| line.trim().starts_with("exp ")), "{bad:?}");
+    pasted(report.has("policy", "unknown", "whether there is one that fits the identity token"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_other_tokens_policy_stands_for_that_of_one_that_cannot_be_read() {
+    let sandbox = workspace();
+    let step = keyless(&sandbox)
+        .file("token.jwt", "no token at all")
+        .variable("DATABRICKS_OIDC_TOKEN_FILEPATH", "token.jwt")
+        .variable("DATABRICKS_AUTH_TYPE", "file-oidc");
+    let report = examine(&sandbox, &step).await;
+    report.has("log-in", "bad", "does not hold an identity token");
+    let unknown = report.has("policy", "unknown", "whether there is one that fits the identity token");
+    assert!(unknown.exhibit.is_empty(), "{unknown:?}");
+    report.lacks("policy", "told");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_of_a_file_is_the_one_that_a_policy_is_shown_for() {
     let sandbox = workspace();
     let without = |claim: &str| Flaw::Claim(claim.to_owned(), Value::Null);

@@ -192,4 +192,16 @@ async fn who_needs_a_thing_twice_is_named_once() {
     let report = examine(&sandbox, &by_token(&sandbox).variable("RUN", "two tasks")).await;
     let found = report.has("runs", "good", "the cluster `nightly`");
     assert_eq!(found.message.matches("job two tasks").count(), 1, "{found:?}");
+    for name in ["first", "second"] {
+        sandbox.create_job(json!({ "name": name, "tasks": [{ "task_key": "a", "notebook_task": notebook() }] }));
+    }
+    for (run, needs, runs) in
+        [("first", ") needs: ", ") runs, may read"), ("first\nsecond", ") need: ", ") run, may read")]
+    {
+        let report = examine(&sandbox, &by_token(&sandbox).variable("RUN", run)).await;
+        let unknown = report.has("runs", "unknown", "whether serverless compute is on, which job first");
+        assert!(unknown.message.contains(needs), "{unknown:?}");
+        let good = report.has("runs", "good", "the user `ci@example.com`, as whom job first");
+        assert!(good.message.contains(runs), "{good:?}");
+    }
 }
