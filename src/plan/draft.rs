@@ -138,7 +138,7 @@ impl<'a> Draft<'a> {
             return Content::Ours(record.fingerprint);
         }
         let accepted = self.accepted(path);
-        let compare_as = look::compare_as(record, local, accepted);
+        let compare_as = look::compare_as(record, local, accepted, seen);
         self.asked.push(Suspect { path: path.clone(), seen: seen.clone(), compare_as });
         let content = look::judge(self.evidence.get(path), record, accepted, local);
         if content == Content::Gone {

@@ -72,10 +72,21 @@ pub(super) fn language_fits(kind: Kind, seen: &Seen) -> bool {
 }
 
 /// In which forms the content of a suspect is compared.
-pub(super) fn compare_as(record: Option<&FileRecord>, local: Option<&Local>, accepted: &[Intended]) -> Vec<Kind> {
+pub(super) fn compare_as(
+    record: Option<&FileRecord>,
+    local: Option<&Local>,
+    accepted: &[Intended],
+    seen: &Seen,
+) -> Vec<Kind> {
     let recorded = record.map(|record| record.kind).into_iter();
     let here = local.map(|local| local.kind).into_iter();
-    let mut kinds: Vec<Kind> = recorded.chain(here).chain(accepted.iter().map(|intended| intended.kind)).collect();
+    // The outputs of a notebook are nobody's work; in a file that somebody put in its place they are what was written.
+    let as_it_is = |kind| match (kind, &seen.kind) {
+        (Kind::JupyterNotebook(_), SeenKind::File) => Kind::File,
+        (kind, _) => kind,
+    };
+    let accepted = accepted.iter().map(|intended| intended.kind);
+    let mut kinds: Vec<Kind> = recorded.chain(here).chain(accepted).map(as_it_is).collect();
     // The language is part of what a source notebook is compared by; a Jupyter notebook has it in its content.
     let mut forms = BTreeSet::new();
     kinds.retain(|kind| {

@@ -210,3 +210,13 @@ fn a_language_that_somebody_chose_in_the_workspace_is_looked_at() {
     assert_eq!(target.asked(&local), ["a"]);
     assert_eq!(lines(&target.plan(Intent::Deploy, BACKUP, &local)), ["~ a: changed"]);
 }
+
+#[test]
+fn the_outputs_in_a_file_in_the_place_of_a_notebook_are_what_somebody_wrote() {
+    let mut target = Target::with(&[("a", Kind::JupyterNotebook(Language::Python), 1)]);
+    target.remove("a");
+    target.put("a", What::File, 1);
+    target.object("a").content.1 = 7;
+    let plan = target.plan(Intent::Deploy, BACKUP, &tree(&[("a", Kind::File, 2)]));
+    assert_eq!(plan.backups.len(), 1, "{plan:#?}");
+}
