@@ -1,6 +1,7 @@
 //! Every end that the process sees leaves no lock.
 
 use super::*;
+use tokio::sync::oneshot;
 
 /// Every end that the process sees leaves no lock.
 #[tokio::test(start_paused = true)]
@@ -83,4 +84,89 @@ fn a_signal_releases_the_lock_whatever_the_deploy_is_doing() {
     sandbox.clear_faults();
     assert_eq!(commit(sandbox, 1).against(&running).code, 0);
     assert_holds(sandbox, 1);
+}
+
+/// Runs a step that is told to stop in the moment of `when`, and lets everything arrive that was on its way then.
+async fn told_to_stop(sandbox: &Sandbox, step: Step, when: impl AsyncFn()) -> Inside {
+    let (tell, told) = oneshot::channel();
+    let server = sandbox.clone();
+    let running = tokio::spawn(async move { step.inside_until(&server, 1, async { told.await.unwrap() }).await });
+    when().await;
+    let told = tell.send(());
+    let ended = running.await.unwrap();
+    assert!(told.is_ok(), "it has ended before: {}", ended.log);
+    sleep(Duration::from_secs(60)).await;
+    ended
+}
+
+/// Waits until the sandbox has been sent this lock.
+async fn until_sent(sandbox: &Sandbox, lock: &str) {
+    let sent = || sandbox.requests().iter().any(|one| one.part("path").is_some_and(|path| path.ends_with(lock)));
+    while !sent() {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn delayed(moment: Moment, milliseconds: u64) -> Trouble {
+    Trouble::Delay(moment, Duration::from_millis(milliseconds))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_takes_a_lock_away_that_is_just_being_created() {
+    for trouble in [delayed(Moment::Before, 300), delayed(Moment::After, 300)] {
+        let sandbox = Sandbox::new();
+        sandbox.fault(Fault::once(On::post(IMPORT), trouble.clone()));
+        let ended =
+            told_to_stop(&sandbox, commit(&sandbox, 1), async || until_sent(&sandbox, "lock-1.json").await).await;
+        assert_eq!(ended.exit, Exit::Interrupted, "{}", ended.log);
+        assert_eq!(records(&sandbox), Vec::<String>::new(), "{trouble:?}: {}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_takes_every_lock_away_while_one_is_being_regained() {
+    let late = |on, moment, milliseconds| Fault::always(on, delayed(moment, milliseconds));
+    for (name, creation, then) in [
+        ("the creation is on its way", delayed(Moment::Before, 700), None),
+        ("its answer is on its way", delayed(Moment::After, 5_000), None),
+        (
+            "whether it holds is being looked up",
+            delayed(Moment::After, 50),
+            Some(late(On::get(LIST), Moment::After, 5_000)),
+        ),
+        (
+            "the one before it is being deleted",
+            delayed(Moment::After, 50),
+            Some(late(On::post(DELETE), Moment::Before, 300)),
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        slow_uploads(&sandbox, Duration::from_secs(50));
+        let ended = told_to_stop(&sandbox, commit(&sandbox, 1), async || {
+            until_sent(&sandbox, "only 1.txt").await;
+            sandbox.fault(Fault::always(On::any(), Trouble::Drop(Moment::Before)));
+            sleep(Duration::from_secs(200)).await;
+            sandbox.clear_faults();
+            sandbox.fault(Fault::once(On::post(IMPORT), creation.clone()));
+            until_sent(&sandbox, "lock-2.json").await;
+            then.iter().for_each(|fault| sandbox.fault(fault.clone()));
+            sleep(Duration::from_millis(100)).await;
+        });
+        let ended = ended.await;
+        assert_eq!(ended.exit, Exit::Interrupted, "{name}: {}", ended.log);
+        assert_eq!(records(&sandbox), ["journal.json"], "{name}: {}", ended.log);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_takes_a_lock_away_that_is_just_being_created() {
+    for moment in [Moment::Before, Moment::After] {
+        let sandbox = Sandbox::new();
+        sandbox.fault(Fault::once(On::post(IMPORT), delayed(moment, 3_500)));
+        let step = commit(&sandbox, 1).variable("TIMEOUT", "2s");
+        let ended = step.inside_until(&sandbox, 1, std::future::pending()).await;
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+        assert_eq!(records(&sandbox), Vec::<String>::new(), "{moment:?}: {}", ended.log);
+    }
 }

@@ -18,6 +18,7 @@ use databricks_deploy::secrets::Redactor;
 use databricks_deploy::{Ports, run};
 use databricks_sandbox::{Running, Sandbox};
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -147,6 +148,26 @@ impl Step {
 
     /// The same with another nonce: another process.
     pub(crate) async fn inside_with(&self, sandbox: &Sandbox, nonce: u64) -> Inside {
+        self.inside_over(InMemory::new(sandbox.clone()), sandbox, nonce, std::future::pending()).await
+    }
+
+    /// The same, told to stop when `shutdown` ends; the server sees through what it was sent until then.
+    pub(crate) async fn inside_until(
+        &self,
+        sandbox: &Sandbox,
+        nonce: u64,
+        shutdown: impl Future<Output = ()>,
+    ) -> Inside {
+        self.inside_over(InMemory::seeing_through(sandbox.clone()), sandbox, nonce, shutdown).await
+    }
+
+    async fn inside_over(
+        &self,
+        wire: InMemory,
+        sandbox: &Sandbox,
+        nonce: u64,
+        shutdown: impl Future<Output = ()>,
+    ) -> Inside {
         hear_everything();
         let log = Log::default();
         let mut variables = self.variables.clone();
@@ -154,12 +175,12 @@ impl Step {
         let ports = Ports {
             output: Box::new(log.clone()),
             redactor: Redactor::new(),
-            wire: Some(Arc::new(InMemory::new(sandbox.clone()))),
+            wire: Some(Arc::new(wire)),
             clock: sandbox.time(),
             nonce,
         };
         let environment = Environment::new(variables, self.root());
-        let outcome = run(environment, ports, std::future::pending()).await;
+        let outcome = run(environment, ports, shutdown).await;
         Inside { exit: outcome.exit, outcome, log: log.text() }
     }
 }

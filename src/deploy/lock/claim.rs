@@ -176,7 +176,7 @@ impl Claim<'_> {
         let unjudged = there.locks.difference(&basis.locks).any(|one| *one != generation);
         if unjudged || !there.locks.contains(&generation) {
             tracing::debug!("lock {generation} does not hold: of {:?} some came meanwhile", there.locks);
-            remove(target.workspace, &held.file()).await.map_err(failed)?;
+            held.withdraw().await.map_err(failed)?;
             return Ok(None);
         }
         held.keep_renewing();

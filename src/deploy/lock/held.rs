@@ -13,6 +13,7 @@ use crate::settings::WorkspacePath;
 use crate::state::{LEASE, Lock};
 use crate::stop::Stop;
 use crate::target::{Records, list_records};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,8 +27,11 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// How long the pause is before another attempt to renew it.
 const RENEW_AGAIN: Duration = Duration::from_secs(3);
 
-/// How long a release waits for a renewal that is under way.
+/// How long a release waits for a renewal that is under way, and looks for what may arrive yet.
 const LANDING: Duration = Duration::from_secs(2);
+
+/// How often it looks.
+const LANDED: Duration = Duration::from_millis(250);
 
 /// A lock that is ours.
 pub struct Held {
@@ -43,9 +47,20 @@ struct Shared {
     generation: AtomicU64,
     lock: Lock,
     fence: Fence,
+    /// Under which generations there may be a lock of ours.
+    traces: Mutex<BTreeMap<u64, Trace>>,
     /// Why it is lost.
     lost: Mutex<Option<Problem>>,
     ending: Notify,
+}
+
+/// What is known of a lock that we have sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trace {
+    /// It was written.
+    There,
+    /// How that ended is not known: it may be there, and may arrive yet.
+    UnderWay,
 }
 
 impl Held {
@@ -58,6 +73,7 @@ impl Held {
             generation: AtomicU64::new(generation),
             lock: claim.lock(),
             fence: fence.clone(),
+            traces: Mutex::default(),
             lost: Mutex::default(),
             ending: Notify::new(),
         });
@@ -83,10 +99,7 @@ impl Held {
 
     /// Takes it away, if it is still ours.
     pub(super) async fn withdraw(&self) -> Result<(), Error> {
-        if self.shared.is_ours(&self.shared.workspace, self.generation()).await? {
-            remove(&self.shared.workspace, &self.file()).await?;
-        }
-        Ok(())
+        self.shared.withdraw(&self.shared.workspace, self.generation()).await
     }
 
     /// Renews it from now on.
@@ -115,23 +128,35 @@ impl Held {
         self.shared.lost().clone().map(|problem| Stop::because(Exit::Conflict, problem))
     }
 
-    /// Gives the lock back, within `budget`.
-    pub(super) async fn release(&self, budget: Duration) -> Result<(), Error> {
+    /// Gives the lock back, within `budget`: every lock of ours, whatever was being done when the work ended. An error comes
+    /// with the lock that it is about.
+    pub(super) async fn release(&self, budget: Duration) -> Result<(), (WorkspacePath, Error)> {
         let until = Instant::now() + budget;
         self.shared.ending.notify_one();
         let renewal = self.slot().take();
-        let certain = renewal.is_some() && self.shared.fence.is_open();
+        let renewed = renewal.is_some();
         if let Some(mut renewal) = renewal {
             // A renewal that is under way would make the lock anew that is being deleted.
             if timeout(LANDING.min(budget / 2), &mut renewal).await.is_err() {
                 renewal.abort();
+                // What it was doing is known when it is gone.
+                let _ = renewal.await;
             }
         }
-        let (workspace, generation) = (self.shared.workspace.until(until), self.generation());
-        if !certain && !self.shared.is_ours(&workspace, generation).await? {
-            return Ok(());
+        let workspace = self.shared.workspace.until(until);
+        let generation = self.generation();
+        if renewed && self.shared.fence.is_open() && self.shared.is_settled(generation) {
+            let removed = self.shared.remove(&workspace, generation).await;
+            return removed.map_err(|error| (self.shared.file(generation), error));
         }
-        remove(&workspace, &self.shared.file(generation)).await
+        let landed = Instant::now() + LANDING.min(until.saturating_duration_since(Instant::now()) / 2);
+        loop {
+            self.shared.withdraw_all(&workspace).await?;
+            if self.shared.traces().is_empty() || landed <= Instant::now() {
+                return Ok(());
+            }
+            sleep(LANDED).await;
+        }
     }
 
     /// Where it is.
@@ -161,10 +186,12 @@ impl Shared {
     async fn create(&self, generation: u64) -> Result<bool, Error> {
         let file = self.file(generation);
         let write = || self.write(&self.workspace, generation, false);
-        Ok(match create(&self.workspace, file.as_str(), EXPORT, write).await? {
+        let ours = match create(&self.workspace, file.as_str(), EXPORT, write).await? {
             Created::Written => true,
             Created::Found(there) => self.wrote(&there),
-        })
+        };
+        self.note(generation, ours.then_some(Trace::There));
+        Ok(ours)
     }
 
     /// Writes the lock with a lease that begins now: over itself, or only where nothing is.
@@ -172,12 +199,67 @@ impl Shared {
         let (begun, expires_at) = (Instant::now(), workspace.time().map(Lock::lease_from));
         let lock = Lock { expires_at, ..self.lock.clone() };
         let file = self.file(generation);
+        // Whatever breaks this off leaves it so.
+        let before = self.note(generation, Some(Trace::UnderWay));
         let put = workspace.put(file.as_str(), lock.to_json().into(), Format::Auto, over_itself).await;
+        match &put {
+            Ok(Put::Written) => self.note(generation, Some(Trace::There)),
+            Err(error) if error.is_uncertain() => Some(Trace::UnderWay),
+            Ok(Put::Exists) | Err(_) => self.note(generation, before),
+        };
         // Where the answer was lost, the lease may still be the one from before.
         if over_itself && matches!(put, Ok(Put::Written)) {
             self.fence.move_to(begun + LEASE - MARGIN);
         }
         put
+    }
+
+    /// Notes what is known of a generation; returns what was known before.
+    fn note(&self, generation: u64, trace: Option<Trace>) -> Option<Trace> {
+        let mut traces = self.traces();
+        match trace {
+            Some(trace) => traces.insert(generation, trace),
+            None => traces.remove(&generation),
+        }
+    }
+
+    /// Whether this is the one lock of ours that there is, and nothing of us is under way.
+    fn is_settled(&self, generation: u64) -> bool {
+        self.traces().iter().eq([(&generation, &Trace::There)])
+    }
+
+    /// Takes every lock away that is ours. What may arrive yet stays noted.
+    async fn withdraw_all(&self, workspace: &Workspace) -> Result<(), (WorkspacePath, Error)> {
+        let mut failed = None;
+        // The highest keeps others waiting.
+        let generations: Vec<u64> = self.traces().keys().rev().copied().collect();
+        for generation in generations {
+            if let Err(error) = self.withdraw(workspace, generation).await {
+                failed.get_or_insert((self.file(generation), error));
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Takes the lock of a generation away, if it is ours.
+    async fn withdraw(&self, workspace: &Workspace, generation: u64) -> Result<(), Error> {
+        if self.is_ours(workspace, generation).await? {
+            return self.remove(workspace, generation).await;
+        }
+        self.gone(generation);
+        Ok(())
+    }
+
+    /// Takes the lock of a generation away, which is ours or of somebody who was passed over.
+    async fn remove(&self, workspace: &Workspace, generation: u64) -> Result<(), Error> {
+        remove(workspace, &self.file(generation)).await?;
+        self.gone(generation);
+        Ok(())
+    }
+
+    /// There is no lock of ours under this generation, or none yet.
+    fn gone(&self, generation: u64) {
+        self.traces().retain(|one, trace| *one != generation || *trace == Trace::UnderWay);
     }
 
     async fn is_ours(&self, workspace: &Workspace, generation: u64) -> Result<bool, Error> {
@@ -192,6 +274,10 @@ impl Shared {
 
     async fn records(&self, workspace: &Workspace) -> Result<Records, Error> {
         Ok(list_records(workspace, &self.folder).await?.unwrap_or_default())
+    }
+
+    fn traces(&self) -> MutexGuard<'_, BTreeMap<u64, Trace>> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lock is somebody else's, or nobody's.
@@ -263,11 +349,11 @@ async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
     // What was there before is ours, or was passed over by us.
     let others = there.locks.difference(&before.locks).any(|one| *one != next);
     if others || !there.locks.contains(&next) {
-        remove(&shared.workspace, &shared.file(next)).await?;
+        shared.remove(&shared.workspace, next).await?;
         return Ok(Some(TAKEN));
     }
     for passed in there.locks.range(..next) {
-        remove(&shared.workspace, &shared.file(*passed)).await?;
+        shared.remove(&shared.workspace, *passed).await?;
     }
     shared.fence.move_to(begun + LEASE - MARGIN);
     Ok(None)
