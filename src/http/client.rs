@@ -3,6 +3,7 @@
 use super::attempt::{self, LONGEST_ANSWER};
 use super::body;
 use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
+use super::clock::Clock;
 use super::course::Course;
 use super::fence::Fence;
 use super::limits::{Lane, Limits, Turn};
@@ -108,8 +109,8 @@ struct Host {
     random: Mutex<fastrand::Rng>,
     /// Whether the host ever answered: then its name is right, and trouble with it is a passing one.
     host_known: AtomicBool,
-    /// What time it was at the host, by the latest answer that told it, and when that came.
-    clock: Mutex<Option<(SystemTime, Instant)>>,
+    /// What time it is at the host, by the answers that were accepted: any other may be somebody else's.
+    clock: Clock,
     counters: Arc<Counters>,
 }
 
@@ -177,11 +178,10 @@ impl Client {
         Client { fence: Some(fence), ..self.clone() }
     }
 
-    /// What time it is at the host, to the second, as far as it ever told: never more than it is, and by about a second
-    /// less, since the field of an answer leaves out the rest of its second.
+    /// What time it is at the host, to the second, as far as an accepted answer ever told: never more than it is, and by
+    /// about a second less, since the field of an answer leaves out the rest of its second.
     pub fn server_time(&self) -> Option<SystemTime> {
-        let (date, at) = (*self.shared.host.clock())?;
-        Some(date + at.elapsed())
+        self.shared.host.clock.now()
     }
 
     /// How long passing troubles of one call are borne.
@@ -247,6 +247,7 @@ impl Client {
             if fence.is_some_and(|fence| !fence.is_open()) {
                 continue;
             }
+            let sent = Instant::now();
             let (cause, had_effect) = match self.attempt(call, credentials.clone(), &mut course).await {
                 Err(cause) => {
                     let certain = matches!(cause, Cause::Name(_) | Cause::Connect(_) | Cause::Proxy(..));
@@ -258,6 +259,9 @@ impl Client {
                     match verdict {
                         Verdict::Accept => {
                             self.shared.proven.store(true, Relaxed);
+                            if let Some(date) = answer.date() {
+                                host.clock.learn(date, sent);
+                            }
                             return Ok(answer);
                         }
                         Verdict::Foreign if !self.shared.proven.load(Relaxed) => return Err(Failure::Refused(answer)),
@@ -319,9 +323,6 @@ impl Client {
         match &end {
             Ok(answer) => {
                 host.host_known.store(true, Relaxed);
-                if let Some(date) = answer.date() {
-                    *host.clock() = Some((date, Instant::now()));
-                }
                 let request_id = answer.request_id();
                 let (status, bytes) = (answer.status, answer.body.len());
                 tracing::debug!(
@@ -398,11 +399,7 @@ impl Client {
 impl Host {
     fn new(options: Options, wire: Arc<dyn Wire>, counters: Arc<Counters>) -> Host {
         let random = Mutex::new(fastrand::Rng::with_seed(options.seed));
-        Host { options, wire, random, host_known: AtomicBool::new(false), clock: Mutex::default(), counters }
-    }
-
-    fn clock(&self) -> MutexGuard<'_, Option<(SystemTime, Instant)>> {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+        Host { options, wire, random, host_known: AtomicBool::new(false), clock: Clock::default(), counters }
     }
 
     fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
