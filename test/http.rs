@@ -2,6 +2,7 @@
 //! over a wire in memory, and over real sockets on loopback.
 
 mod clock;
+mod fenced;
 mod limits;
 mod login;
 mod queue;

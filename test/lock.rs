@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 
 const IMPORT: &str = "/api/2.0/workspace/import";
 const LIST: &str = "/api/2.0/workspace/list";
+const MKDIRS: &str = "/api/2.0/workspace/mkdirs";
 const DELETE: &str = "/api/2.0/workspace/delete";
 
 /// A commit of one notebook and one file of its own, deployed by this build.

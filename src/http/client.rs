@@ -172,7 +172,8 @@ impl Client {
     }
 
     /// The same client, which sends nothing that changes something while `fence` is closed, and waits for it with a
-    /// call's patience: [`Cause::Fenced`].
+    /// call's patience: [`Cause::Fenced`]. What is under way when the fence closes is broken off, which is an uncertain
+    /// end: [`Cause::BrokenOff`].
     #[must_use]
     pub fn within(&self, fence: Fence) -> Client {
         Client { fence: Some(fence), ..self.clone() }
@@ -248,7 +249,7 @@ impl Client {
                 continue;
             }
             let sent = Instant::now();
-            let (cause, had_effect) = match self.attempt(call, credentials.clone(), &mut course).await {
+            let (cause, had_effect) = match self.attempt(call, credentials.clone(), fence, &mut course).await {
                 Err(cause) => {
                     let certain = matches!(cause, Cause::Name(_) | Cause::Connect(_) | Cause::Proxy(..));
                     (cause, if certain { Effect::None } else { Effect::Unknown })
@@ -296,11 +297,12 @@ impl Client {
         }
     }
 
-    /// Sends the call once, as long as there is time, and logs it.
+    /// Sends the call once, as long as there is time and `fence` is open, and logs it.
     async fn attempt(
         &self,
         call: &Call,
         credentials: reqwest::header::HeaderMap,
+        fence: Option<&Fence>,
         course: &mut Course,
     ) -> Result<Answer, Cause> {
         let host = &*self.shared.host;
@@ -315,9 +317,19 @@ impl Client {
             host.counters.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
             attempt::send(&*host.wire, &host.options, prepared, told, self.longest_answer).await
         };
-        let end = match timeout_at(self.deadline, sending).await {
-            Ok(end) => end,
-            Err(_) => Err(Cause::Timeout(started.elapsed())),
+        let closed = async {
+            match fence {
+                Some(fence) => fence.closed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let end = tokio::select! {
+            biased;
+            end = timeout_at(self.deadline, sending) => end.unwrap_or_else(|_| Err(Cause::Timeout(started.elapsed()))),
+            () = closed => {
+                course.broken_off(started.elapsed());
+                Err(Cause::BrokenOff)
+            }
         };
         let milliseconds = started.elapsed().as_millis() as u64;
         match &end {

@@ -126,3 +126,66 @@ async fn a_lock_that_somebody_deletes_is_lost() {
     assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
     assert!(!records(&sandbox).contains(&"state.json".to_owned()));
 }
+
+/// A deploy of one file in a folder, whose upload is under way from 100 s on, and would arrive at 155 s. The lock cannot be
+/// renewed, so that its lease ends at 120 s.
+async fn outlasting(sandbox: &Sandbox) -> JoinHandle<Inside> {
+    for (on, skip, seconds) in [(On::post(IMPORT), 1, 50), (On::post(MKDIRS), 1, 50), (On::post(IMPORT), 2, 55)] {
+        let trouble = Trouble::Delay(Moment::Before, Duration::from_secs(seconds));
+        sandbox.fault(Fault { on, skip, times: Some(1), trouble });
+    }
+    let first = begin(sandbox, Step::deploying(sandbox).file("notebooks/a/one.txt", "mine\n"), 1);
+    sleep(Duration::from_secs(1)).await;
+    sandbox.fault(Fault::always(On::get(LIST), Trouble::Drop(Moment::Before)));
+    first
+}
+
+/// How the uploads of the file ended.
+fn uploads(sandbox: &Sandbox) -> Vec<Option<u16>> {
+    let of_it = |path: Option<&str>| path.is_some_and(|path| path.ends_with("/a/one.txt"));
+    sandbox.requests().iter().filter(|one| of_it(one.part("path"))).map(|one| one.status).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_outlasts_the_lease_does_not_arrive_after_somebody_else_has_the_lock() {
+    let sandbox = Sandbox::new();
+    let first = outlasting(&sandbox).await;
+    sleep(Duration::from_secs(119)).await;
+    assert_eq!(uploads(&sandbox), [None]);
+    // Another build takes the lock, and deploys.
+    let (_, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-2.json"), other.to_string());
+    sandbox.put_file(&format!("{TARGET}/a/one.txt"), "theirs\n");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(&below(&sandbox)["a/one.txt"].bytes[..], b"theirs\n");
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert_eq!(uploads(&sandbox), [None]);
+    assert_eq!(&below(&sandbox)["a/one.txt"].bytes[..], b"theirs\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_outlasts_the_lease_is_sent_again_under_a_lock_that_is_regained() {
+    let sandbox = Sandbox::new();
+    let first = outlasting(&sandbox).await;
+    sleep(Duration::from_secs(130)).await;
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert_eq!(uploads(&sandbox), [None, Some(200)]);
+    assert_eq!(&below(&sandbox)["a/one.txt"].bytes[..], b"mine\n");
+    assert_eq!(records(&sandbox), ["state.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_not_disturbed_by_renewals() {
+    let sandbox = Sandbox::new();
+    // Larger, so that an answer is awaited longer than any lease.
+    slow_uploads(&sandbox, Duration::from_secs(150));
+    let step = Step::deploying(&sandbox).file("notebooks/a/one.txt", vec![b'm'; 10_000_000]);
+    let ended = begin(&sandbox, step, 1).await.unwrap();
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert_eq!(uploads(&sandbox), [Some(200)]);
+}
