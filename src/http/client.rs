@@ -324,12 +324,16 @@ impl Client {
             }
         };
         let end = tokio::select! {
+            // Looked at first: a process that was stopped for a while and wakes up goes no further with what it was sending.
             biased;
-            end = timeout_at(self.deadline, sending) => end.unwrap_or_else(|_| Err(Cause::Timeout(started.elapsed()))),
             () = closed => {
                 course.broken_off(started.elapsed());
                 Err(Cause::BrokenOff)
             }
+            end = timeout_at(self.deadline, sending) => match end {
+                Ok(end) => end,
+                Err(_) => Err(Cause::Timeout(started.elapsed())),
+            },
         };
         let milliseconds = started.elapsed().as_millis() as u64;
         match &end {

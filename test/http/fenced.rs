@@ -1,10 +1,13 @@
 //! What a fence does to requests: none is sent while it is closed, and none stays under way.
 
 use super::script::*;
-use databricks_deploy::http::{Call, Cause, Client, Failure, Fence, Method, Repeat};
-use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use databricks_deploy::http::{Call, Cause, Client, Failure, Fence, Method, Repeat, Wire, WireError};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -92,4 +95,40 @@ async fn the_time_of_what_was_broken_off_is_no_impatience() {
         fence.move_to(Instant::now() + 400 * SECOND);
     }
     assert_eq!(sending.await.unwrap().unwrap().attempts, 3);
+}
+
+/// Sends nothing before it is told that there is a connection.
+struct Connecting {
+    connected: Mutex<Option<oneshot::Receiver<()>>>,
+    sent: AtomicBool,
+}
+
+impl Wire for Connecting {
+    fn carry<'a>(
+        &'a self,
+        _: reqwest::Request,
+    ) -> Pin<Box<dyn Future<Output = Result<reqwest::Response, WireError>> + Send + 'a>> {
+        let connected = self.connected.lock().unwrap().take().unwrap();
+        Box::pin(async move {
+            connected.await.unwrap();
+            self.sent.store(true, SeqCst);
+            std::future::pending().await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_wakes_up_goes_no_further_with_what_it_was_about_to_send() {
+    let (connect, connected) = oneshot::channel();
+    let wire = Arc::new(Connecting { connected: Mutex::new(Some(connected)), sent: AtomicBool::new(false) });
+    let fence = Fence::until(Instant::now() + 110 * SECOND);
+    let client = Client::new(options(), wire.clone(), Arc::new(Signer::default())).within(fence);
+    let sending = tokio::spawn(async move { client.send(&call(Repeat::LookFirst), classify).await });
+    sleep(SECOND).await;
+    // Both are there when it wakes up: the connection, and the end of the fence.
+    connect.send(()).unwrap();
+    tokio::time::advance(200 * SECOND).await;
+    let end = sending.await.unwrap();
+    assert!(matches!(&end, Err(Failure::Uncertain { cause: Cause::BrokenOff, .. })), "{end:?}");
+    assert!(!wire.sent.load(SeqCst));
 }
