@@ -154,7 +154,8 @@ async fn a_signal_takes_every_lock_away_while_one_is_being_regained() {
         });
         let ended = ended.await;
         assert_eq!(ended.exit, Exit::Interrupted, "{name}: {}", ended.log);
-        assert_eq!(records(&sandbox), ["journal.json"], "{name}: {}", ended.log);
+        let locks = records(&sandbox).into_iter().filter(|record| record.starts_with("lock-"));
+        assert_eq!(locks.collect::<Vec<_>>(), Vec::<String>::new(), "{name}: {}", ended.log);
     }
 }
 
@@ -169,4 +170,32 @@ async fn a_deadline_takes_a_lock_away_that_is_just_being_created() {
         assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
         assert_eq!(records(&sandbox), Vec::<String>::new(), "{moment:?}: {}", ended.log);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_ends_a_release_that_takes_long() {
+    let sandbox = Sandbox::new();
+    // The lock is created, but no answer says so, and what is there is not to be seen.
+    sandbox.fault(Fault::once(On::post(IMPORT), delayed(Moment::After, 50)));
+    sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Drop(Moment::After)));
+    let ended = told_to_stop(&sandbox, commit(&sandbox, 1), async || {
+        until_sent(&sandbox, "lock-1.json").await;
+        sandbox.fault(Fault::always(On::get("/api/2.0/workspace/export"), Trouble::Drop(Moment::Before)));
+        sleep(Duration::from_secs(320)).await;
+    });
+    let began = Instant::now();
+    let ended = ended.await;
+    assert!(began.elapsed().as_secs() < 320 + 60 + 2, "{:?}", began.elapsed());
+    // It had ended, but for that.
+    assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+    assert!(ended.log.contains("could not be released"), "{}", ended.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_takes_a_lock_away_that_is_being_looked_at() {
+    let sandbox = Sandbox::new();
+    sandbox.fault(Fault::nth(On::get(LIST), 3, delayed(Moment::After, 50_000)));
+    let ended = commit(&sandbox, 1).variable("TIMEOUT", "20s").inside_with(&sandbox, 1).await;
+    assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
+    assert_eq!(records(&sandbox), Vec::<String>::new(), "{}", ended.log);
 }
