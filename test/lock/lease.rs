@@ -52,7 +52,8 @@ async fn a_holder_whose_own_next_lock_is_there_is_not_taken_for_another_build() 
             "the answer to the creation",
             vec![
                 Fault::once(On::post(IMPORT), Trouble::Drop(Moment::After)),
-                Fault::once(On::get("/api/2.0/workspace/export"), refused()),
+                // The first look is at the lock that we had.
+                Fault::nth(On::get("/api/2.0/workspace/export"), 2, refused()),
             ],
         ),
     ] {
@@ -187,5 +188,38 @@ async fn an_upload_is_not_disturbed_by_renewals() {
     let step = Step::deploying(&sandbox).file("notebooks/a/one.txt", vec![b'm'; 10_000_000]);
     let ended = begin(&sandbox, step, 1).await.unwrap();
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert_eq!(uploads(&sandbox), [Some(200)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_of_our_number_that_is_somebody_elses_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(200)).await;
+    // Everything was taken away meanwhile, and numbers have begun anew.
+    let (file, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    sandbox.put_file(&format!("{TARGET}/{file}"), other.to_string());
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert_eq!(lock(&sandbox), (file, other));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_renewed_in_time_by_a_workspace_that_is_slow() {
+    let sandbox = Sandbox::new();
+    slow_uploads(&sandbox, Duration::from_secs(150));
+    let step = Step::deploying(&sandbox).file("notebooks/a/one.txt", vec![b'm'; 10_000_000]);
+    let first = begin(&sandbox, step, 1);
+    sleep(Duration::from_secs(1)).await;
+    // Of the lease of each renewal half is over when it is answered.
+    for on in [On::get(LIST), On::post(IMPORT)] {
+        sandbox.fault(Fault::always(on, Trouble::Delay(Moment::Before, Duration::from_secs(30))));
+    }
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    let next = |path: &str| path.ends_with("lock-2.json");
+    assert!(!sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{}", first.log);
     assert_eq!(uploads(&sandbox), [Some(200)]);
 }

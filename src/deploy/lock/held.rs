@@ -38,7 +38,16 @@ pub struct Held {
     shared: Arc<Shared>,
     /// Sends nothing while the lock may be somebody else's.
     fenced: Workspace,
-    renewal: Mutex<Option<JoinHandle<()>>>,
+    renewal: Mutex<Option<Renewal>>,
+}
+
+/// The task that renews the lock; ends with whoever waits for it.
+struct Renewal(JoinHandle<()>);
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 struct Shared {
@@ -88,7 +97,7 @@ impl Held {
     /// Renews it, if the workspace kept us waiting for so long that its lease says too little. `false` where the lease has
     /// ended meanwhile: what has the number now may be somebody else's, and is not written over.
     pub(super) async fn refresh(&self) -> Result<bool, Error> {
-        if self.shared.fence.left() >= LEASE - MARGIN - RENEWAL {
+        if !self.shared.due().is_zero() {
             return Ok(true);
         }
         if self.shared.fence.is_open() {
@@ -104,7 +113,7 @@ impl Held {
 
     /// Renews it from now on.
     pub(super) fn keep_renewing(&self) {
-        *self.slot() = Some(tokio::spawn(renew(Arc::clone(&self.shared))));
+        *self.slot() = Some(Renewal(tokio::spawn(renew(Arc::clone(&self.shared)))));
     }
 
     /// The workspace for whoever works under the lock: it is sent nothing while the lock may be somebody else's.
@@ -137,10 +146,10 @@ impl Held {
         let renewed = renewal.is_some();
         if let Some(mut renewal) = renewal {
             // A renewal that is under way would make the lock anew that is being deleted.
-            if timeout(LANDING.min(budget / 2), &mut renewal).await.is_err() {
-                renewal.abort();
+            if timeout(LANDING.min(budget / 2), &mut renewal.0).await.is_err() {
+                renewal.0.abort();
                 // What it was doing is known when it is gone.
-                let _ = renewal.await;
+                let _ = (&mut renewal.0).await;
             }
         }
         let workspace = self.shared.workspace.until(until);
@@ -164,16 +173,8 @@ impl Held {
         self.shared.file(self.generation())
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+    fn slot(&self) -> MutexGuard<'_, Option<Renewal>> {
         self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(renewal) = self.slot().take() {
-            renewal.abort();
-        }
     }
 }
 
@@ -212,6 +213,11 @@ impl Shared {
             self.fence.move_to(begun + LEASE - MARGIN);
         }
         put
+    }
+
+    /// In what time it is to be renewed. A lease begins when its lock is sent, and the answer may have taken long.
+    fn due(&self) -> Duration {
+        self.fence.left().saturating_sub(LEASE - MARGIN - RENEWAL)
     }
 
     /// Notes what is known of a generation; returns what was known before.
@@ -297,7 +303,7 @@ const EXPORT: Export = Export::File { size: None };
 
 /// Renews a lock until it is released or lost.
 async fn renew(shared: Arc<Shared>) {
-    let mut pause = RENEWAL;
+    let mut pause = shared.due();
     loop {
         tokio::select! {
             () = shared.ending.notified() => return,
@@ -305,7 +311,7 @@ async fn renew(shared: Arc<Shared>) {
         }
         let renewed = if shared.fence.is_open() { renew_in_time(&shared).await } else { regain(&shared).await };
         match renewed {
-            Ok(None) => pause = RENEWAL,
+            Ok(None) => pause = shared.due(),
             Ok(Some(why)) => return shared.lose(why),
             Err(error) => {
                 tracing::debug!("the lock is not renewed yet: {error}");
@@ -340,6 +346,10 @@ async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
     if let Some(why) = why_lost(&before, mine) {
         return Ok(Some(why));
     }
+    // Numbers begin anew where everything was taken away meanwhile: it may be somebody else's.
+    if !shared.is_ours(&shared.workspace, mine).await? {
+        return Ok(Some(TAKEN));
+    }
     let (begun, next) = (Instant::now(), mine.saturating_add(1));
     if !shared.create(next).await? {
         return Ok(Some(TAKEN));
@@ -349,13 +359,18 @@ async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
     // What was there before is ours, or was passed over by us.
     let others = there.locks.difference(&before.locks).any(|one| *one != next);
     if others || !there.locks.contains(&next) {
-        shared.remove(&shared.workspace, next).await?;
+        shared.withdraw(&shared.workspace, next).await?;
         return Ok(Some(TAKEN));
     }
-    for passed in there.locks.range(..next) {
-        shared.remove(&shared.workspace, *passed).await?;
-    }
     shared.fence.move_to(begun + LEASE - MARGIN);
+    // As long as it holds: below the lock of whoever comes after us there may be anybody's.
+    let workspace = shared.workspace.within(shared.fence.clone()).until(shared.fence.end());
+    for passed in there.locks.range(..next) {
+        if let Err(error) = shared.remove(&workspace, *passed).await {
+            // It is in nobody's way: the next claim takes it away.
+            tracing::debug!("lock {passed}, which was passed over, stays: {error}");
+        }
+    }
     Ok(None)
 }
 
