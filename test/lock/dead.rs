@@ -77,3 +77,19 @@ async fn what_is_no_lock_of_ours_blocks_for_a_lease_and_no_longer() {
         assert_holds(&sandbox, 1);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_is_seen_to_live_where_the_service_tells_no_time() {
+    let sandbox = Sandbox::new();
+    sandbox.tell_date(false);
+    slow_uploads(&sandbox, Duration::from_secs(160));
+    let first = begin(&sandbox, commit(&sandbox, 1).file("notebooks/only 1.txt", vec![b'm'; 10_000_000]), 1);
+    sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    let second = commit(&sandbox, 2).inside_with(&sandbox, 2).await;
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, second.exit), (Exit::Done, Exit::Done), "{}\n{}", first.log, second.log);
+    assert!(began.elapsed().as_secs() >= 159, "{:?}", began.elapsed());
+    assert_eq!(at_most_one_writer(&sandbox), Ok(()));
+    assert_holds(&sandbox, 2);
+}

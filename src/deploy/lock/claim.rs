@@ -198,13 +198,14 @@ impl Claim<'_> {
         made.map_err(|error| parallel::stop(vec![(folder.to_string(), error)], 0))
     }
 
-    /// The lock as it is written, but for the end of its lease.
+    /// The lock as it is written, but for what each time is new.
     pub(super) fn lock(&self) -> Lock {
         Lock {
             owner: self.target.owner.clone(),
             held_by: self.by.clone(),
             nonce: format!("{:016x}", self.nonce),
             step: self.step.clone(),
+            writes: 0,
             expires_at: None,
         }
     }

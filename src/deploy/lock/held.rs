@@ -55,6 +55,7 @@ struct Shared {
     folder: WorkspacePath,
     generation: AtomicU64,
     lock: Lock,
+    writes: AtomicU64,
     fence: Fence,
     /// Under which generations there may be a lock of ours.
     traces: Mutex<BTreeMap<u64, Trace>>,
@@ -81,6 +82,7 @@ impl Held {
             folder: target.records_folder(),
             generation: AtomicU64::new(generation),
             lock: claim.lock(),
+            writes: AtomicU64::new(0),
             fence: fence.clone(),
             traces: Mutex::default(),
             lost: Mutex::default(),
@@ -198,7 +200,7 @@ impl Shared {
     /// Writes the lock with a lease that begins now: over itself, or only where nothing is.
     async fn write(&self, workspace: &Workspace, generation: u64, over_itself: bool) -> Result<Put, Error> {
         let (begun, expires_at) = (Instant::now(), workspace.time().map(Lock::lease_from));
-        let lock = Lock { expires_at, ..self.lock.clone() };
+        let lock = Lock { writes: self.writes.fetch_add(1, Relaxed) + 1, expires_at, ..self.lock.clone() };
         let file = self.file(generation);
         // Whatever breaks this off leaves it so.
         let before = self.note(generation, Some(Trace::UnderWay));
