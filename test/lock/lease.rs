@@ -223,3 +223,18 @@ async fn a_lock_is_renewed_in_time_by_a_workspace_that_is_slow() {
     assert!(!sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{}", first.log);
     assert_eq!(uploads(&sandbox), [Some(200)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_renewed_while_all_other_looks_have_to_wait() {
+    let sandbox = Sandbox::new();
+    let first = begin(&sandbox, Step::deploying(&sandbox).file("notebooks/a/one.txt", "mine\n"), 1);
+    // The look whether it has arrived is told to come back when the lease would be over.
+    let busy = Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.").retry_after(200);
+    sandbox.fault(Fault::nth(On::get(LIST), 5, Trouble::Answer(Moment::Before, busy)));
+    let began = Instant::now();
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert!(began.elapsed() >= Duration::from_secs(200), "{:?}", began.elapsed());
+    let next = |path: &str| path.ends_with("lock-2.json");
+    assert!(!sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{}", first.log);
+}

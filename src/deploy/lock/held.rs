@@ -78,7 +78,7 @@ impl Held {
     pub(super) fn new(claim: &Claim<'_>, generation: u64) -> Held {
         let (target, fence) = (&claim.target, Fence::until(Instant::now() + LEASE - MARGIN));
         let shared = Arc::new(Shared {
-            workspace: target.workspace.clone(),
+            workspace: target.workspace.urgent(),
             folder: target.records_folder(),
             generation: AtomicU64::new(generation),
             lock: claim.lock(),
