@@ -47,6 +47,7 @@ use settings::{Action, Patient, Settings, WorkspacePath};
 use std::future::Future;
 use std::io::Write;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 use stop::Stop;
@@ -189,18 +190,23 @@ async fn carry_out(
         in_flight: &in_flight,
         keeper: &keeper,
     };
+    let mut shutdown = pin!(shutdown);
     let walked = tokio::select! {
         // A walk that ends in the very moment of the signal has ended.
         biased;
         walked = unwind::caught(walk(&step)) => walked.unwrap_or_else(|_| Err(panicked(&journalist.outcome()))),
-        () = shutdown => {
+        () = &mut shutdown => {
             runs::shutdown(&workspace, &in_flight, &journalist.outcome(), journalist).await;
             keeper.release(QUICK_RELEASE, journalist).await;
             Err(told_to_stop())
         }
     };
-    // A deploy has released its lock; one that was broken off has not.
-    keeper.release(RELEASE, journalist).await;
+    // A deploy has released its lock, and so has whoever was told to stop; one that could not begin has not.
+    tokio::select! {
+        biased;
+        () = keeper.release(RELEASE, journalist) => {}
+        () = shutdown => keeper.release(QUICK_RELEASE, journalist).await,
+    }
     (walked, workspace.stats())
 }
 

@@ -93,6 +93,28 @@ async fn a_holder_that_has_renewed_its_lock_since_it_was_seen_is_not_passed_over
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lock_that_was_renewed_since_it_was_asked_for_is_not_passed_over() {
+    let sandbox = Sandbox::new();
+    let holder = sandbox.clone();
+    other_lock(&sandbox, "lock-7.json", 40);
+    let renewing = tokio::spawn(async move {
+        for _ in 0..8 {
+            sleep(Duration::from_secs(25)).await;
+            other_lock(&holder, "lock-7.json", 120);
+        }
+        holder.remove(&record("lock-7.json"));
+    });
+    // What the lock said is on its way for so long that its lease has ended when it comes: state, lock, and the lock again.
+    let late = Trouble::Delay(Moment::After, Duration::from_secs(50));
+    sandbox.fault(Fault::nth(On::get("/api/2.0/workspace/export"), 3, late));
+    let began = Instant::now();
+    let ended = build(&sandbox, 2, &[("a.txt", "2")]).inside_with(&sandbox, 2).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert!(began.elapsed().as_secs() >= 200, "{:?} {}", began.elapsed(), ended.log);
+    renewing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_others_changed_while_a_build_looked_on_is_looked_at_again() {
     let refused = || Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
     let before = [("a/kept.txt", "1"), ("b/two.txt", "1"), ("a/one.txt", "1"), ("a/three.txt", "1")];

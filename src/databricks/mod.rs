@@ -20,24 +20,33 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone)]
 pub struct Workspace {
     client: Client,
+    /// Which way listings and exports go.
+    looks: Class,
 }
 
 impl Workspace {
     /// The workspace behind `client`.
     pub fn new(client: Client) -> Workspace {
-        Workspace { client }
+        Workspace { client, looks: Class::Look }
     }
 
     /// The same workspace, asked until another deadline.
     #[must_use]
     pub fn until(&self, deadline: tokio::time::Instant) -> Workspace {
-        Workspace { client: self.client.until(deadline) }
+        Workspace { client: self.client.until(deadline), ..*self }
     }
 
     /// The same workspace, which is sent no change while `fence` is closed.
     #[must_use]
     pub fn within(&self, fence: Fence) -> Workspace {
-        Workspace { client: self.client.within(fence) }
+        Workspace { client: self.client.within(fence), ..*self }
+    }
+
+    /// The same workspace, whose listings and exports go the way that must get through: they are few, and do not wait for
+    /// those that come in numbers.
+    #[must_use]
+    pub fn urgent(&self) -> Workspace {
+        Workspace { client: self.client.clone(), looks: Class::Control }
     }
 
     /// What time it is at the workspace; see [`Client::server_time`].

@@ -168,7 +168,7 @@ fn serves(case: &Case<'_>, host: &Host, chart: &mut Chart<'_>) {
 /// Whether this machine's clock is right, by the server's.
 pub(super) fn clocks(case: &Case<'_>, chart: &mut Chart<'_>) {
     let Some(there) = case.server_time() else {
-        return chart.unknown(Group::Clock, "whether the clocks agree: the server does not tell the time");
+        return chart.unknown(Group::Clock, "whether the clocks agree: no answer of the server told the time");
     };
     let here = case.clock.now();
     let (apart, which) = match here.duration_since(there) {

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// What is read from a file at once. With tokio's own buffer a streamed file takes twice that.
+/// What goes out at once: the connection sends all of what it was handed, also when the request has been given up. With
+/// tokio's own buffer a streamed file takes twice that.
 const CHUNK: usize = 64 * 1024;
 
 /// A body and what the head must say of it.
@@ -127,6 +128,7 @@ impl http_body::Body for Upload {
         loop {
             let bytes = match self.pieces.front_mut() {
                 None => return Poll::Ready(None),
+                Some(Piece::Bytes(bytes)) if bytes.len() > CHUNK => bytes.split_to(CHUNK),
                 Some(Piece::Bytes(bytes)) => {
                     let bytes = std::mem::take(bytes);
                     self.pieces.pop_front();

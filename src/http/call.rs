@@ -239,6 +239,9 @@ pub enum Cause {
     /// What had to hold for it to be sent does not hold any longer; see [`super::Fence`].
     #[error("it may not be sent any longer")]
     Fenced,
+    /// The same, when it was under way: we have broken the connection.
+    #[error("it was broken off, because it may not be under way any longer")]
+    BrokenOff,
     /// The deadline came before the request's first attempt.
     #[error("there was no time left to send it")]
     NoTime,

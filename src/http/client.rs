@@ -3,6 +3,7 @@
 use super::attempt::{self, LONGEST_ANSWER};
 use super::body;
 use super::call::{Answer, Call, Cause, Failure, Repeat, Verdict};
+use super::clock::Clock;
 use super::course::Course;
 use super::fence::Fence;
 use super::limits::{Lane, Limits, Turn};
@@ -108,8 +109,8 @@ struct Host {
     random: Mutex<fastrand::Rng>,
     /// Whether the host ever answered: then its name is right, and trouble with it is a passing one.
     host_known: AtomicBool,
-    /// What time it was at the host, by the latest answer that told it, and when that came.
-    clock: Mutex<Option<(SystemTime, Instant)>>,
+    /// What time it is at the host, by the answers that were accepted: any other may be somebody else's.
+    clock: Clock,
     counters: Arc<Counters>,
 }
 
@@ -171,17 +172,17 @@ impl Client {
     }
 
     /// The same client, which sends nothing that changes something while `fence` is closed, and waits for it with a
-    /// call's patience: [`Cause::Fenced`].
+    /// call's patience: [`Cause::Fenced`]. What is under way when the fence closes is broken off, which is an uncertain
+    /// end: [`Cause::BrokenOff`].
     #[must_use]
     pub fn within(&self, fence: Fence) -> Client {
         Client { fence: Some(fence), ..self.clone() }
     }
 
-    /// What time it is at the host, to the second, as far as it ever told: never more than it is, and by about a second
-    /// less, since the field of an answer leaves out the rest of its second.
+    /// What time it is at the host, to the second, as far as an accepted answer ever told: never more than it is, and by
+    /// about a second less, since the field of an answer leaves out the rest of its second.
     pub fn server_time(&self) -> Option<SystemTime> {
-        let (date, at) = (*self.shared.host.clock())?;
-        Some(date + at.elapsed())
+        self.shared.host.clock.now()
     }
 
     /// How long passing troubles of one call are borne.
@@ -247,7 +248,8 @@ impl Client {
             if fence.is_some_and(|fence| !fence.is_open()) {
                 continue;
             }
-            let (cause, had_effect) = match self.attempt(call, credentials.clone(), &mut course).await {
+            let sent = Instant::now();
+            let (cause, had_effect) = match self.attempt(call, credentials.clone(), fence, &mut course).await {
                 Err(cause) => {
                     let certain = matches!(cause, Cause::Name(_) | Cause::Connect(_) | Cause::Proxy(..));
                     (cause, if certain { Effect::None } else { Effect::Unknown })
@@ -258,6 +260,9 @@ impl Client {
                     match verdict {
                         Verdict::Accept => {
                             self.shared.proven.store(true, Relaxed);
+                            if let Some(date) = answer.date() {
+                                host.clock.learn(date, sent);
+                            }
                             return Ok(answer);
                         }
                         Verdict::Foreign if !self.shared.proven.load(Relaxed) => return Err(Failure::Refused(answer)),
@@ -292,11 +297,12 @@ impl Client {
         }
     }
 
-    /// Sends the call once, as long as there is time, and logs it.
+    /// Sends the call once, as long as there is time and `fence` is open, and logs it.
     async fn attempt(
         &self,
         call: &Call,
         credentials: reqwest::header::HeaderMap,
+        fence: Option<&Fence>,
         course: &mut Course,
     ) -> Result<Answer, Cause> {
         let host = &*self.shared.host;
@@ -311,17 +317,28 @@ impl Client {
             host.counters.repetitions.fetch_add(u64::from(told.1 > 1), Relaxed);
             attempt::send(&*host.wire, &host.options, prepared, told, self.longest_answer).await
         };
-        let end = match timeout_at(self.deadline, sending).await {
-            Ok(end) => end,
-            Err(_) => Err(Cause::Timeout(started.elapsed())),
+        let closed = async {
+            match fence {
+                Some(fence) => fence.closed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let end = tokio::select! {
+            // Looked at first: a process that was stopped for a while and wakes up goes no further with what it was sending.
+            biased;
+            () = closed => {
+                course.broken_off(started.elapsed());
+                Err(Cause::BrokenOff)
+            }
+            end = timeout_at(self.deadline, sending) => match end {
+                Ok(end) => end,
+                Err(_) => Err(Cause::Timeout(started.elapsed())),
+            },
         };
         let milliseconds = started.elapsed().as_millis() as u64;
         match &end {
             Ok(answer) => {
                 host.host_known.store(true, Relaxed);
-                if let Some(date) = answer.date() {
-                    *host.clock() = Some((date, Instant::now()));
-                }
                 let request_id = answer.request_id();
                 let (status, bytes) = (answer.status, answer.body.len());
                 tracing::debug!(
@@ -398,11 +415,7 @@ impl Client {
 impl Host {
     fn new(options: Options, wire: Arc<dyn Wire>, counters: Arc<Counters>) -> Host {
         let random = Mutex::new(fastrand::Rng::with_seed(options.seed));
-        Host { options, wire, random, host_known: AtomicBool::new(false), clock: Mutex::default(), counters }
-    }
-
-    fn clock(&self) -> MutexGuard<'_, Option<(SystemTime, Instant)>> {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+        Host { options, wire, random, host_known: AtomicBool::new(false), clock: Clock::default(), counters }
     }
 
     fn random(&self) -> MutexGuard<'_, fastrand::Rng> {

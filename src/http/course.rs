@@ -15,7 +15,8 @@ pub(super) struct Course {
     pub(super) failures: u32,
     /// When the first attempt was made.
     pub(super) first: Option<Instant>,
-    /// What was spent in the lane's queue since: that the queue is long is no failure of the server.
+    /// What was spent in the lane's queue since, and in attempts that we have broken off: neither is a failure of the
+    /// server.
     stood: Duration,
     /// How long the lane's gate was closed before the first attempt: that is one.
     shut: Duration,
@@ -51,6 +52,11 @@ impl Course {
         } else {
             self.shut += turn.shut;
         }
+    }
+
+    /// An attempt that had taken so long was broken off.
+    pub(super) fn broken_off(&mut self, after: Duration) {
+        self.stood += after;
     }
 
     pub(super) fn elapsed(&self) -> Duration {

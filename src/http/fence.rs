@@ -1,13 +1,17 @@
 //! Something that must hold for calls to go out: somebody else sees to it, for some time ahead, and may lose it.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// Lets calls out until a moment that is moved on from outside. It is looked at right before a request is sent: a process
-/// that was stopped for a while and wakes up sends nothing that it may not send now. Calls wait for a closed fence to
-/// open again, as long as their patience lasts; one that has fallen never does.
+/// that was stopped for a while and wakes up sends nothing that it may not send now. What is under way when it closes is
+/// broken off: a long upload would arrive when it may not any longer. Calls wait for a closed fence to open again, as long
+/// as their patience lasts; one that has fallen never does.
 #[derive(Clone, Debug)]
 pub struct Fence(Arc<watch::Sender<State>>);
 
@@ -56,15 +60,19 @@ impl Fence {
         self.0.subscribe().wait_for(state).await.is_ok_and(|state| !state.fallen)
     }
 
-    /// Ends when it closes.
-    pub async fn closed(&self) {
-        let mut changes = self.0.subscribe();
-        while self.is_open() {
-            tokio::select! {
-                () = sleep_until(self.end()) => {}
-                _ = changes.changed() => {}
+    /// Ends when it closes, wherever that is moved meanwhile. Who wakes up after a while may be asked before his timers are:
+    /// the clock is looked at each time.
+    pub(super) async fn closed(&self) {
+        let mut waiting = pin!(async {
+            let mut changes = self.0.subscribe();
+            while self.is_open() {
+                tokio::select! {
+                    () = sleep_until(self.end()) => {}
+                    _ = changes.changed() => {}
+                }
             }
-        }
+        });
+        poll_fn(|context| if self.is_open() { waiting.as_mut().poll(context) } else { Poll::Ready(()) }).await;
     }
 
     /// Ends when it has fallen.

@@ -7,6 +7,7 @@ mod attempt;
 mod body;
 mod call;
 mod client;
+mod clock;
 mod course;
 mod fence;
 mod limits;

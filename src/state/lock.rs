@@ -24,6 +24,9 @@ pub struct Lock {
     /// Where the process runs.
     #[serde(default)]
     pub step: StepId,
+    /// How often it has been written: tells those who watch it that it is renewed, also where the service tells no time.
+    #[serde(default)]
+    pub writes: u64,
     /// When the lease ends by the service's clock, in seconds since 1970; `None` where the service tells no time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
@@ -169,6 +172,7 @@ mod tests {
             held_by: DeployedBy { build: Some("7".into()), ..DeployedBy::default() },
             nonce: "00ff".into(),
             step: id("p", "a", 1),
+            writes: 3,
             expires_at: Some(1_000),
         };
         let text = lock.to_json();

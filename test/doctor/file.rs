@@ -145,7 +145,7 @@ fn broken_off(step: &Step, exit_code: Value) -> Value {
 async fn who_is_told_to_stop_leaves_what_was_found_until_then() {
     let sandbox = silent();
     for (step, bad) in [(by_token(&sandbox), 0), (by_token(&sandbox).variable("WAIT", "perhaps"), 1)] {
-        let ended = step.inside_until(&sandbox, tokio::time::sleep(Duration::from_secs(5))).await;
+        let ended = step.inside_until(&sandbox, 7, tokio::time::sleep(Duration::from_secs(5))).await;
         assert_harmless(&sandbox, &step, &ended.log);
         assert_eq!(ended.exit.code(), 8, "{}", ended.log);
         broken_off(&step, json!(8));

@@ -4,7 +4,7 @@ use super::script::{Signer, call, classify, options};
 use databricks_deploy::databricks::error::Error;
 use databricks_deploy::digest::{Digest, Hasher};
 use databricks_deploy::http::{
-    Answer, Body, Call, Cause, Client, Failure, Network, NetworkOptions, Options, Part, PartContent, Proxy,
+    Answer, Body, Call, Cause, Client, Failure, Fence, Network, NetworkOptions, Options, Part, PartContent, Proxy,
     ProxyTrouble, Repeat,
 };
 use databricks_deploy::problem::Code;
@@ -405,4 +405,42 @@ async fn tls_to_a_plain_port_is_told_as_that() {
     assert!(matches!(&end, Failure::Fatal { cause: Cause::Tls(_), .. }), "{end:?}");
     assert!(end.to_string().contains("the other side does not speak TLS on this port"), "{end}");
     assert!(Error::from(end).problem().hint.unwrap().contains("plain http port"));
+}
+
+#[tokio::test]
+async fn an_upload_that_is_broken_off_does_not_arrive() {
+    // More than the buffers on both sides of a connection hold.
+    const LENGTH: usize = 64 * 1024 * 1024;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(LENGTH as u64).unwrap();
+    for content in [
+        PartContent::Bytes(vec![0; LENGTH].into()),
+        // Nobody comes to its end, where the digest is looked at.
+        PartContent::File { path: file.path().into(), length: LENGTH as u64, digest: Digest::of(b"") },
+    ] {
+        let fence = Fence::until(tokio::time::Instant::now() + options().answer_timeout);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tell, falling) = (std::sync::Mutex::new(Some(tell)), fence.clone());
+        let (address, _) = server(move |mut connection| {
+            let (tell, falling) = (tell.lock().unwrap().take().unwrap(), falling.clone());
+            async move {
+                head(&mut connection).await.unwrap();
+                let mut piece = vec![0; 64 * 1024];
+                let mut read = connection.read(&mut piece).await.unwrap();
+                falling.fall();
+                while let Ok(more @ 1..) = connection.read(&mut piece).await {
+                    read += more;
+                }
+                tell.send(read).unwrap();
+            }
+        })
+        .await;
+        let mut call = call(Repeat::Always);
+        call.body = Body::Multipart(vec![Part { name: "content", content }]);
+        let end = send(&client(address).within(fence), &call).await.unwrap_err();
+        // A client without patience goes no further.
+        assert!(matches!(&end, Failure::Exhausted { cause: Cause::BrokenOff, uncertain: true, .. }), "{end:?}");
+        let read = told.await.unwrap();
+        assert!(read < LENGTH / 2, "{read}");
+    }
 }

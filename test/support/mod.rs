@@ -148,15 +148,26 @@ impl Step {
 
     /// The same with another nonce: another process.
     pub(crate) async fn inside_with(&self, sandbox: &Sandbox, nonce: u64) -> Inside {
-        self.inside_as(sandbox, nonce, std::future::pending()).await
+        self.inside_over(InMemory::new(sandbox.clone()), sandbox, nonce, std::future::pending()).await
     }
 
-    /// The same until somebody tells it to stop.
-    pub(crate) async fn inside_until(&self, sandbox: &Sandbox, shutdown: impl Future<Output = ()>) -> Inside {
-        self.inside_as(sandbox, 7, shutdown).await
+    /// The same, told to stop when `shutdown` ends; the server sees through what it was sent until then.
+    pub(crate) async fn inside_until(
+        &self,
+        sandbox: &Sandbox,
+        nonce: u64,
+        shutdown: impl Future<Output = ()>,
+    ) -> Inside {
+        self.inside_over(InMemory::seeing_through(sandbox.clone()), sandbox, nonce, shutdown).await
     }
 
-    async fn inside_as(&self, sandbox: &Sandbox, nonce: u64, shutdown: impl Future<Output = ()>) -> Inside {
+    async fn inside_over(
+        &self,
+        wire: InMemory,
+        sandbox: &Sandbox,
+        nonce: u64,
+        shutdown: impl Future<Output = ()>,
+    ) -> Inside {
         hear_everything();
         let log = Log::default();
         let mut variables = self.variables.clone();
@@ -164,7 +175,7 @@ impl Step {
         let ports = Ports {
             output: Box::new(log.clone()),
             redactor: Redactor::new(),
-            wire: Some(Arc::new(InMemory::new(sandbox.clone()))),
+            wire: Some(Arc::new(wire)),
             clock: sandbox.time(),
             nonce,
         };

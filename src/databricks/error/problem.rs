@@ -141,7 +141,7 @@ fn of_cause(cause: &Cause, message: String) -> Problem {
         Cause::TooLong(_) => (Code::UnexpectedAnswer, "check `DATABRICKS_HOST`".to_owned()),
         Cause::Throttled(_) => (Code::RateLimited, "run again later, or run fewer pipelines at once".to_owned()),
         Cause::NoTime => time_is_up(),
-        Cause::Fenced => (Code::LockLost, "run the step again".to_owned()),
+        Cause::Fenced | Cause::BrokenOff => (Code::LockLost, "run the step again".to_owned()),
         Cause::Invalid(_) => (Code::Bug, "report this, please".to_owned()),
     };
     Problem::new(code, message).hint(hint)

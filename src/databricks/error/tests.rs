@@ -270,6 +270,11 @@ fn failures_become_problems_that_say_what_to_do() {
             Code::TimeIsUp,
             "`POST /api/x` failed for 5m (7 attempts), and the time is up: no answer within 1s",
         ),
+        (
+            exhausted(Cause::BrokenOff),
+            Code::LockLost,
+            "`POST /api/x` failed for 5m (7 attempts): it was broken off, because it may not be under way any longer",
+        ),
         (fatal(Cause::Tls("UnknownIssuer".into())), Code::TlsFailed, "`POST /api/x`: TLS failed (UnknownIssuer)"),
         (
             exhausted(Cause::Answer(throttled)),

@@ -2,7 +2,7 @@
 
 use crate::databricks::error::{self, Error, Meaning};
 use crate::databricks::{Workspace, get};
-use crate::http::{Answer, Class, Verdict};
+use crate::http::{Answer, Verdict};
 use bytes::Bytes;
 
 /// The longest export that is taken, in bytes. The service's own limit is 10 MiB; a little more is room for what it
@@ -49,7 +49,7 @@ impl Workspace {
             // Without it the content comes in base64, inside of JSON.
             ("direct_download", "true".to_owned()),
         ];
-        let call = get(Class::Look, "/api/2.0/workspace/export", query);
+        let call = get(self.looks, "/api/2.0/workspace/export", query);
         let client = self.client.reading_at_most(EXPORT_LIMIT);
         match client.send(&call, |answer| classify(answer, export)).await.map_err(Error::from) {
             Ok(answer) => Ok(Exported::Content(answer.body)),

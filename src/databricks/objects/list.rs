@@ -3,7 +3,6 @@
 use super::{Object, ObjectKind, WireObject};
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};
-use crate::http::Class;
 use serde::Deserialize;
 
 /// What a path holds.
@@ -27,7 +26,7 @@ impl Workspace {
     /// we may see (the service does not tell which).
     pub async fn list(&self, path: &str) -> Result<Option<Listing>, Error> {
         let query = vec![("path", path.to_owned())];
-        let listing = self.get::<WireListing>(Class::Look, "/api/2.0/workspace/list", query).await;
+        let listing = self.get::<WireListing>(self.looks, "/api/2.0/workspace/list", query).await;
         let mut objects: Vec<Object> = match listing {
             Ok(listing) => listing.objects.into_iter().map(Object::from).collect(),
             Err(error) if error.meaning() == Some(Meaning::NotFound) => return Ok(None),

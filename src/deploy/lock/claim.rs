@@ -15,7 +15,7 @@ use crate::stop::Stop;
 use crate::target::{Holder, Observed, Records, Target};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep_until};
 
 /// How often somebody who waits looks.
@@ -51,16 +51,16 @@ pub struct Taken {
 impl Claim<'_> {
     /// Takes the lock, however long somebody else holds it. `observed` is what the target was like before that.
     pub async fn take(&self, observed: &Observed) -> Result<Taken, Stop> {
-        let (mut records, mut holder) = (observed.records.clone(), observed.holder.clone());
+        let mut look = Look { records: observed.records.clone(), holder: None, asked: Instant::now(), time: None };
         let mut wait = Wait::default();
         if observed.holder.is_some() {
             // Observing may take longer than a lease: who looks dead by what was read then may have renewed it since.
-            (records, holder) = self.look().await?;
-            wait.waited = holder != observed.holder;
+            look = self.look().await?;
+            wait.waited = look.holder != observed.holder;
         }
         loop {
-            wait.highest = wait.highest.max(records.highest().unwrap_or_default());
-            let dead = holder.as_ref().map(|holder| (holder, self.why_dead(holder, &mut wait)));
+            wait.highest = wait.highest.max(look.records.highest().unwrap_or_default());
+            let dead = look.holder.as_ref().map(|holder| (holder, self.why_dead(holder, &look, &mut wait)));
             let (blocked, pause) = match dead {
                 Some((holder, None)) => {
                     wait.tell(self, holder);
@@ -68,7 +68,7 @@ impl Claim<'_> {
                     (Some(holder), LOOK)
                 }
                 _ => {
-                    if let Some(taken) = self.create(&records, wait.highest, observed).await? {
+                    if let Some(taken) = self.create(&look.records, wait.highest, observed).await? {
                         if let Some((holder, Some(from))) = dead {
                             self.target.events.emit(Event::LockPassedOver { from, link: holder.link() });
                         }
@@ -86,7 +86,7 @@ impl Claim<'_> {
             if self.deadline <= Instant::now() {
                 return Err(self.never_free(blocked));
             }
-            (records, holder) = match self.look().await {
+            look = match self.look().await {
                 // The look that was under way then said nothing of its own.
                 Err(_) if self.deadline <= Instant::now() => return Err(self.never_free(blocked)),
                 looked => looked?,
@@ -95,23 +95,27 @@ impl Claim<'_> {
     }
 
     /// Which records are there now, and who holds the lock.
-    async fn look(&self) -> Result<(Records, Option<Holder>), Stop> {
+    async fn look(&self) -> Result<Look, Stop> {
+        let (asked, time) = (Instant::now(), self.target.workspace.time());
         let records = self.target.records().await?;
         let holder = self.target.holder(&records).await?;
-        Ok((records, holder))
+        Ok(Look { records, holder, asked, time })
     }
 
-    /// What has become of whoever holds the lock, if he may be passed over.
-    fn why_dead(&self, holder: &Holder, wait: &mut Wait) -> Option<&'static str> {
+    /// What has become of whoever holds the lock, if he may be passed over. It is judged by when it was asked: what the
+    /// answer says may have changed since. Who is dead by that stays so: whose lease is over takes the next generation, and
+    /// who was only about to hold his lock sees ours, and steps back. So nothing needs to be looked at again before the lock
+    /// is deleted, however late that is.
+    fn why_dead(&self, holder: &Holder, look: &Look, wait: &mut Wait) -> Option<&'static str> {
         const STOPPED: &str = "a build that stopped without releasing it";
         let since = wait.since(holder);
         match &holder.lock {
             Ok(lock) if lock.owner == *self.target.owner && self.step.comes_after(&lock.step) => {
                 Some("an earlier run of this step")
             }
-            Ok(lock) if self.target.workspace.time().is_some_and(|now| lock.is_over(now)) => Some(STOPPED),
+            Ok(lock) if look.time.is_some_and(|then| lock.is_over(then)) => Some(STOPPED),
             // Nobody has renewed it before our eyes, whatever any clock says.
-            _ if since.elapsed() >= LEASE + MARGIN => Some(STOPPED),
+            _ if look.asked.saturating_duration_since(since) >= LEASE + MARGIN => Some(STOPPED),
             _ => None,
         }
     }
@@ -176,10 +180,11 @@ impl Claim<'_> {
         let unjudged = there.locks.difference(&basis.locks).any(|one| *one != generation);
         if unjudged || !there.locks.contains(&generation) {
             tracing::debug!("lock {generation} does not hold: of {:?} some came meanwhile", there.locks);
-            remove(target.workspace, &held.file()).await.map_err(failed)?;
+            held.withdraw().await.map_err(failed)?;
             return Ok(None);
         }
         held.keep_renewing();
+        // By their numbers: nobody lives below a lock that holds, and nothing is sent when ours holds no longer.
         for passed in there.locks.range(..generation) {
             let file = target.lock_file(*passed);
             remove(held.workspace(), &file).await.map_err(|error| not_removed(&error, &file))?;
@@ -193,13 +198,14 @@ impl Claim<'_> {
         made.map_err(|error| parallel::stop(vec![(folder.to_string(), error)], 0))
     }
 
-    /// The lock as it is written, but for the end of its lease.
+    /// The lock as it is written, but for what each time is new.
     pub(super) fn lock(&self) -> Lock {
         Lock {
             owner: self.target.owner.clone(),
             held_by: self.by.clone(),
             nonce: format!("{:016x}", self.nonce),
             step: self.step.clone(),
+            writes: 0,
             expires_at: None,
         }
     }
@@ -245,6 +251,16 @@ fn is_unchanged(
     // The root was listed while the state was read, so that what it showed may be older.
     let before = observed.remote.objects.iter().filter(|(path, _)| path.depth() == 0);
     same_state && !observed.records.journal && !there.journal && before.eq(top)
+}
+
+/// What a look has shown.
+struct Look {
+    records: Records,
+    holder: Option<Holder>,
+    /// When it was begun.
+    asked: Instant,
+    /// What time it was at the service then.
+    time: Option<SystemTime>,
 }
 
 /// Whom we wait for.

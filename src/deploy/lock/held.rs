@@ -13,6 +13,7 @@ use crate::settings::WorkspacePath;
 use crate::state::{LEASE, Lock};
 use crate::stop::Stop;
 use crate::target::{Records, list_records};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,15 +27,27 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// How long the pause is before another attempt to renew it.
 const RENEW_AGAIN: Duration = Duration::from_secs(3);
 
-/// How long a release waits for a renewal that is under way.
+/// How long a release waits for a renewal that is under way, and looks for what may arrive yet.
 const LANDING: Duration = Duration::from_secs(2);
+
+/// How often it looks.
+const LANDED: Duration = Duration::from_millis(250);
 
 /// A lock that is ours.
 pub struct Held {
     shared: Arc<Shared>,
     /// Sends nothing while the lock may be somebody else's.
     fenced: Workspace,
-    renewal: Mutex<Option<JoinHandle<()>>>,
+    renewal: Mutex<Option<Renewal>>,
+}
+
+/// The task that renews the lock; ends with whoever waits for it.
+struct Renewal(JoinHandle<()>);
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 struct Shared {
@@ -42,10 +55,22 @@ struct Shared {
     folder: WorkspacePath,
     generation: AtomicU64,
     lock: Lock,
+    writes: AtomicU64,
     fence: Fence,
+    /// Under which generations there may be a lock of ours.
+    traces: Mutex<BTreeMap<u64, Trace>>,
     /// Why it is lost.
     lost: Mutex<Option<Problem>>,
     ending: Notify,
+}
+
+/// What is known of a lock that we have sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trace {
+    /// It was written.
+    There,
+    /// How that ended is not known: it may be there, and may arrive yet.
+    UnderWay,
 }
 
 impl Held {
@@ -53,11 +78,13 @@ impl Held {
     pub(super) fn new(claim: &Claim<'_>, generation: u64) -> Held {
         let (target, fence) = (&claim.target, Fence::until(Instant::now() + LEASE - MARGIN));
         let shared = Arc::new(Shared {
-            workspace: target.workspace.clone(),
+            workspace: target.workspace.urgent(),
             folder: target.records_folder(),
             generation: AtomicU64::new(generation),
             lock: claim.lock(),
+            writes: AtomicU64::new(0),
             fence: fence.clone(),
+            traces: Mutex::default(),
             lost: Mutex::default(),
             ending: Notify::new(),
         });
@@ -72,7 +99,7 @@ impl Held {
     /// Renews it, if the workspace kept us waiting for so long that its lease says too little. `false` where the lease has
     /// ended meanwhile: what has the number now may be somebody else's, and is not written over.
     pub(super) async fn refresh(&self) -> Result<bool, Error> {
-        if self.shared.fence.left() >= LEASE - MARGIN - RENEWAL {
+        if !self.shared.due().is_zero() {
             return Ok(true);
         }
         if self.shared.fence.is_open() {
@@ -83,15 +110,12 @@ impl Held {
 
     /// Takes it away, if it is still ours.
     pub(super) async fn withdraw(&self) -> Result<(), Error> {
-        if self.shared.is_ours(&self.shared.workspace, self.generation()).await? {
-            remove(&self.shared.workspace, &self.file()).await?;
-        }
-        Ok(())
+        self.shared.withdraw(&self.shared.workspace, self.generation()).await
     }
 
     /// Renews it from now on.
     pub(super) fn keep_renewing(&self) {
-        *self.slot() = Some(tokio::spawn(renew(Arc::clone(&self.shared))));
+        *self.slot() = Some(Renewal(tokio::spawn(renew(Arc::clone(&self.shared)))));
     }
 
     /// The workspace for whoever works under the lock: it is sent nothing while the lock may be somebody else's.
@@ -115,23 +139,35 @@ impl Held {
         self.shared.lost().clone().map(|problem| Stop::because(Exit::Conflict, problem))
     }
 
-    /// Gives the lock back, within `budget`.
-    pub(super) async fn release(&self, budget: Duration) -> Result<(), Error> {
+    /// Gives the lock back, within `budget`: every lock of ours, whatever was being done when the work ended. An error comes
+    /// with the lock that it is about.
+    pub(super) async fn release(&self, budget: Duration) -> Result<(), (WorkspacePath, Error)> {
         let until = Instant::now() + budget;
         self.shared.ending.notify_one();
         let renewal = self.slot().take();
-        let certain = renewal.is_some() && self.shared.fence.is_open();
+        let renewed = renewal.is_some();
         if let Some(mut renewal) = renewal {
             // A renewal that is under way would make the lock anew that is being deleted.
-            if timeout(LANDING.min(budget / 2), &mut renewal).await.is_err() {
-                renewal.abort();
+            if timeout(LANDING.min(budget / 2), &mut renewal.0).await.is_err() {
+                renewal.0.abort();
+                // What it was doing is known when it is gone.
+                let _ = (&mut renewal.0).await;
             }
         }
-        let (workspace, generation) = (self.shared.workspace.until(until), self.generation());
-        if !certain && !self.shared.is_ours(&workspace, generation).await? {
-            return Ok(());
+        let workspace = self.shared.workspace.until(until);
+        let generation = self.generation();
+        if renewed && self.shared.fence.is_open() && self.shared.is_settled(generation) {
+            let removed = self.shared.remove(&workspace, generation).await;
+            return removed.map_err(|error| (self.shared.file(generation), error));
         }
-        remove(&workspace, &self.shared.file(generation)).await
+        let landed = Instant::now() + LANDING.min(until.saturating_duration_since(Instant::now()) / 2);
+        loop {
+            self.shared.withdraw_all(&workspace).await?;
+            if self.shared.traces().is_empty() || landed <= Instant::now() {
+                return Ok(());
+            }
+            sleep(LANDED).await;
+        }
     }
 
     /// Where it is.
@@ -139,16 +175,8 @@ impl Held {
         self.shared.file(self.generation())
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+    fn slot(&self) -> MutexGuard<'_, Option<Renewal>> {
         self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(renewal) = self.slot().take() {
-            renewal.abort();
-        }
     }
 }
 
@@ -161,23 +189,85 @@ impl Shared {
     async fn create(&self, generation: u64) -> Result<bool, Error> {
         let file = self.file(generation);
         let write = || self.write(&self.workspace, generation, false);
-        Ok(match create(&self.workspace, file.as_str(), EXPORT, write).await? {
+        let ours = match create(&self.workspace, file.as_str(), EXPORT, write).await? {
             Created::Written => true,
             Created::Found(there) => self.wrote(&there),
-        })
+        };
+        self.note(generation, ours.then_some(Trace::There));
+        Ok(ours)
     }
 
     /// Writes the lock with a lease that begins now: over itself, or only where nothing is.
     async fn write(&self, workspace: &Workspace, generation: u64, over_itself: bool) -> Result<Put, Error> {
         let (begun, expires_at) = (Instant::now(), workspace.time().map(Lock::lease_from));
-        let lock = Lock { expires_at, ..self.lock.clone() };
+        let lock = Lock { writes: self.writes.fetch_add(1, Relaxed) + 1, expires_at, ..self.lock.clone() };
         let file = self.file(generation);
+        // Whatever breaks this off leaves it so.
+        let before = self.note(generation, Some(Trace::UnderWay));
         let put = workspace.put(file.as_str(), lock.to_json().into(), Format::Auto, over_itself).await;
+        match &put {
+            Ok(Put::Written) => self.note(generation, Some(Trace::There)),
+            Err(error) if error.is_uncertain() => Some(Trace::UnderWay),
+            Ok(Put::Exists) | Err(_) => self.note(generation, before),
+        };
         // Where the answer was lost, the lease may still be the one from before.
         if over_itself && matches!(put, Ok(Put::Written)) {
             self.fence.move_to(begun + LEASE - MARGIN);
         }
         put
+    }
+
+    /// In what time it is to be renewed. A lease begins when its lock is sent, and the answer may have taken long.
+    fn due(&self) -> Duration {
+        self.fence.left().saturating_sub(LEASE - MARGIN - RENEWAL)
+    }
+
+    /// Notes what is known of a generation; returns what was known before.
+    fn note(&self, generation: u64, trace: Option<Trace>) -> Option<Trace> {
+        let mut traces = self.traces();
+        match trace {
+            Some(trace) => traces.insert(generation, trace),
+            None => traces.remove(&generation),
+        }
+    }
+
+    /// Whether this is the one lock of ours that there is, and nothing of us is under way.
+    fn is_settled(&self, generation: u64) -> bool {
+        self.traces().iter().eq([(&generation, &Trace::There)])
+    }
+
+    /// Takes every lock away that is ours. What may arrive yet stays noted.
+    async fn withdraw_all(&self, workspace: &Workspace) -> Result<(), (WorkspacePath, Error)> {
+        let mut failed = None;
+        // The highest keeps others waiting.
+        let generations: Vec<u64> = self.traces().keys().rev().copied().collect();
+        for generation in generations {
+            if let Err(error) = self.withdraw(workspace, generation).await {
+                failed.get_or_insert((self.file(generation), error));
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Takes the lock of a generation away, if it is ours.
+    async fn withdraw(&self, workspace: &Workspace, generation: u64) -> Result<(), Error> {
+        if self.is_ours(workspace, generation).await? {
+            return self.remove(workspace, generation).await;
+        }
+        self.gone(generation);
+        Ok(())
+    }
+
+    /// Takes the lock of a generation away, which is ours or of somebody who was passed over.
+    async fn remove(&self, workspace: &Workspace, generation: u64) -> Result<(), Error> {
+        remove(workspace, &self.file(generation)).await?;
+        self.gone(generation);
+        Ok(())
+    }
+
+    /// There is no lock of ours under this generation, or none yet.
+    fn gone(&self, generation: u64) {
+        self.traces().retain(|one, trace| *one != generation || *trace == Trace::UnderWay);
     }
 
     async fn is_ours(&self, workspace: &Workspace, generation: u64) -> Result<bool, Error> {
@@ -192,6 +282,10 @@ impl Shared {
 
     async fn records(&self, workspace: &Workspace) -> Result<Records, Error> {
         Ok(list_records(workspace, &self.folder).await?.unwrap_or_default())
+    }
+
+    fn traces(&self) -> MutexGuard<'_, BTreeMap<u64, Trace>> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lock is somebody else's, or nobody's.
@@ -211,7 +305,7 @@ const EXPORT: Export = Export::File { size: None };
 
 /// Renews a lock until it is released or lost.
 async fn renew(shared: Arc<Shared>) {
-    let mut pause = RENEWAL;
+    let mut pause = shared.due();
     loop {
         tokio::select! {
             () = shared.ending.notified() => return,
@@ -219,7 +313,7 @@ async fn renew(shared: Arc<Shared>) {
         }
         let renewed = if shared.fence.is_open() { renew_in_time(&shared).await } else { regain(&shared).await };
         match renewed {
-            Ok(None) => pause = RENEWAL,
+            Ok(None) => pause = shared.due(),
             Ok(Some(why)) => return shared.lose(why),
             Err(error) => {
                 tracing::debug!("the lock is not renewed yet: {error}");
@@ -254,6 +348,10 @@ async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
     if let Some(why) = why_lost(&before, mine) {
         return Ok(Some(why));
     }
+    // Numbers begin anew where everything was taken away meanwhile: it may be somebody else's.
+    if !shared.is_ours(&shared.workspace, mine).await? {
+        return Ok(Some(TAKEN));
+    }
     let (begun, next) = (Instant::now(), mine.saturating_add(1));
     if !shared.create(next).await? {
         return Ok(Some(TAKEN));
@@ -263,13 +361,18 @@ async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
     // What was there before is ours, or was passed over by us.
     let others = there.locks.difference(&before.locks).any(|one| *one != next);
     if others || !there.locks.contains(&next) {
-        remove(&shared.workspace, &shared.file(next)).await?;
+        shared.withdraw(&shared.workspace, next).await?;
         return Ok(Some(TAKEN));
     }
-    for passed in there.locks.range(..next) {
-        remove(&shared.workspace, &shared.file(*passed)).await?;
-    }
     shared.fence.move_to(begun + LEASE - MARGIN);
+    // As long as it holds: below the lock of whoever comes after us there may be anybody's.
+    let workspace = shared.workspace.within(shared.fence.clone()).until(shared.fence.end());
+    for passed in there.locks.range(..next) {
+        if let Err(error) = shared.remove(&workspace, *passed).await {
+            // It is in nobody's way: the next claim takes it away.
+            tracing::debug!("lock {passed}, which was passed over, stays: {error}");
+        }
+    }
     Ok(None)
 }
 

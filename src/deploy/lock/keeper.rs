@@ -26,11 +26,11 @@ impl Keeper {
     /// Releases the lock, if one is held. One that cannot be released ends with its lease.
     pub async fn release(&self, budget: Duration, events: &dyn Emit) {
         let Some(held) = self.slot().clone() else { return };
-        if let Err(error) = held.release(budget).await {
+        if let Err((lock, error)) = held.release(budget).await {
             let problem = error.problem();
             let message = format!("the target's lock could not be released: {}", problem.message);
             let hint = format!("nothing needs to be done: it ends by itself within {}", text::duration(LEASE));
-            let problem = Problem::new(problem.code, message).at(held.file().to_string());
+            let problem = Problem::new(problem.code, message).at(lock.to_string());
             events.emit(Event::Warned(problem.hint(hint)));
         }
         // Not before: whoever breaks this off has to begin anew.

@@ -1,0 +1,55 @@
+//! A lock is created once, whatever becomes of the answers.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_to_the_creation_is_looked_up() {
+    for moment in [Moment::Before, Moment::After] {
+        for trouble in [
+            Trouble::Drop(moment),
+            Trouble::Answer(moment, Canned::error(500, "INTERNAL_ERROR", "Something passing.")),
+            Trouble::Answer(moment, Canned::error(503, "TEMPORARILY_UNAVAILABLE", "Something passing.")),
+        ] {
+            let sandbox = Sandbox::new();
+            sandbox.fault(Fault::once(On::post(IMPORT), trouble.clone()));
+            let ended = commit(&sandbox, 1).inside_with(&sandbox, 1).await;
+            assert_eq!(ended.exit, Exit::Done, "{trouble:?}: {}", ended.log);
+            assert_holds(&sandbox, 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_whose_creation_took_longer_than_its_lease_is_created_anew() {
+    let sandbox = Sandbox::new();
+    // The answer that came in the end may be of a lock that has been passed over since.
+    let busy = Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.").retry_after(50);
+    sandbox.fault(Fault::times(On::post(IMPORT), 3, Trouble::Answer(Moment::Before, busy)));
+    let began = Instant::now();
+    let ended = commit(&sandbox, 1).inside_with(&sandbox, 1).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert!(began.elapsed().as_secs() >= 150, "{:?}", began.elapsed());
+    assert_holds(&sandbox, 1);
+    let creations = sandbox.requests().into_iter().filter(|request| {
+        request.status == Some(200) && request.part("path").is_some_and(|path| path.contains("/lock-"))
+    });
+    assert_eq!(creations.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_while_another_one_was_quicker_is_no_lock() {
+    let sandbox = Sandbox::new();
+    slow_uploads(&sandbox, Duration::from_secs(30));
+    // Both have seen no lock; the second one's creation meets the first one's, and its answer is lost.
+    sandbox.fault(Fault::nth(On::get(LIST), 3, Trouble::Delay(Moment::After, Duration::from_secs(10))));
+    let first = begin(&sandbox, commit(&sandbox, 1), 1);
+    let second = begin(&sandbox, commit(&sandbox, 2), 2);
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    // Which of them has read its own files first, and so creates the lock first, is chance: the older build may have been
+    // overtaken.
+    let overtaken = first.outcome.problems.first().is_some_and(|problem| problem.code == Code::Overtaken);
+    assert!(first.exit == Exit::Done || overtaken, "{}", first.log);
+    assert_eq!(second.exit, Exit::Done, "{}", second.log);
+    assert_eq!(at_most_one_writer(&sandbox), Ok(()));
+    assert_holds(&sandbox, 2);
+}

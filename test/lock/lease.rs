@@ -1,0 +1,240 @@
+//! A lock is held as long as the work lasts; where its lease has ended it is regained, or lost.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_renewed_as_long_as_the_work_lasts() {
+    let sandbox = Sandbox::new();
+    slow_uploads(&sandbox, Duration::from_secs(58));
+    sandbox.fault(Fault {
+        on: On::post(IMPORT),
+        skip: 2,
+        times: None,
+        trouble: Trouble::Delay(Moment::Before, Duration::from_secs(20)),
+    });
+    let mut step = commit(&sandbox, 1);
+    for number in 0..600 {
+        step = step.file(&format!("notebooks/n{number}.txt"), "n");
+    }
+    let first = begin(&sandbox, step, 1);
+    sleep(Duration::from_secs(5)).await;
+    let began = lock(&sandbox).1["expires_at"].as_u64().unwrap();
+    sleep(Duration::from_secs(240)).await;
+    let (file, later) = lock(&sandbox);
+    assert_eq!(file, ".databricks-deploy/lock-1.json");
+    assert!(later["expires_at"].as_u64().unwrap() >= began + 180, "{later}");
+    assert_eq!(first.await.unwrap().exit, Exit::Done);
+    assert!(records(&sandbox) == ["state.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_nobody_passed_over_goes_on() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(200)).await;
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert_holds(&sandbox, 1);
+    assert!(
+        sandbox.requests().iter().any(|request| request.part("path").is_some_and(|path| path.ends_with("lock-2.json")))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_own_next_lock_is_there_is_not_taken_for_another_build() {
+    let refused = || Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
+    for (name, faults) in [
+        // The next lock is created, and whether it holds is not to be seen.
+        ("the look after the creation", vec![Fault::nth(On::get(LIST), 2, refused())]),
+        // It is created, and the answer is lost; what is there is not to be seen either.
+        (
+            "the answer to the creation",
+            vec![
+                Fault::once(On::post(IMPORT), Trouble::Drop(Moment::After)),
+                // The first look is at the lock that we had.
+                Fault::nth(On::get("/api/2.0/workspace/export"), 2, refused()),
+            ],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let first = stalled(&sandbox, Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(200)).await;
+        sandbox.clear_faults();
+        faults.into_iter().for_each(|fault| sandbox.fault(fault));
+        let first = first.await.unwrap();
+        assert_eq!(first.exit, Exit::Done, "{name}: {}", first.log);
+        assert_holds(&sandbox, 1);
+        let next = |path: &str| path.ends_with("lock-3.json");
+        assert!(sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_is_regained_does_not_hold_where_another_came_meanwhile() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(200)).await;
+    let (_, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    sandbox.clear_faults();
+    // The next lock is created, and before its holder sees whether it holds there is a higher one.
+    sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Delay(Moment::After, Duration::from_secs(20))));
+    while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
+        sleep(Duration::from_secs(1)).await;
+    }
+    sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-9.json"), other.to_string());
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert!(records(&sandbox).contains(&"lock-9.json".to_owned()));
+    assert!(!records(&sandbox).contains(&"state.json".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_was_passed_over_sends_nothing_more_and_says_so() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(150)).await;
+    let since = sandbox.requests().len();
+    // Somebody else gets through: he takes the lock, as the file of the next generation.
+    let (_, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    other["step"] = serde_json::json!({});
+    sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-2.json"), other.to_string());
+    let before = twin(&sandbox);
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert_golden("lock/lost", &first.log);
+    let own = format!("{TARGET}/.databricks-deploy/lock-1.json");
+    for request in sandbox.requests()[since..].iter().filter(|request| request.method == "POST") {
+        let body = request.body.as_ref().and_then(|body| body["path"].as_str());
+        assert!(request.status.is_none() || body == Some(&own), "{} {body:?}", request.path);
+    }
+    let mut after = twin(&sandbox);
+    after.retain(|one| before.contains(one));
+    assert_eq!(before.len() - after.len(), 1, "but for its own lock");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_somebody_deletes_is_lost() {
+    let sandbox = Sandbox::new();
+    slow_uploads(&sandbox, Duration::from_secs(59));
+    let first = begin(&sandbox, commit(&sandbox, 1), 1);
+    sleep(Duration::from_secs(5)).await;
+    sandbox.remove(&format!("{TARGET}/.databricks-deploy/lock-1.json"));
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert!(!records(&sandbox).contains(&"state.json".to_owned()));
+}
+
+/// A deploy of one file in a folder, whose upload is under way from 100 s on, and would arrive at 155 s. The lock cannot be
+/// renewed, so that its lease ends at 120 s.
+async fn outlasting(sandbox: &Sandbox) -> JoinHandle<Inside> {
+    for (on, skip, seconds) in [(On::post(IMPORT), 1, 50), (On::post(MKDIRS), 1, 50), (On::post(IMPORT), 2, 55)] {
+        let trouble = Trouble::Delay(Moment::Before, Duration::from_secs(seconds));
+        sandbox.fault(Fault { on, skip, times: Some(1), trouble });
+    }
+    let first = begin(sandbox, Step::deploying(sandbox).file("notebooks/a/one.txt", "mine\n"), 1);
+    sleep(Duration::from_secs(1)).await;
+    sandbox.fault(Fault::always(On::get(LIST), Trouble::Drop(Moment::Before)));
+    first
+}
+
+/// How the uploads of the file ended.
+fn uploads(sandbox: &Sandbox) -> Vec<Option<u16>> {
+    let of_it = |path: Option<&str>| path.is_some_and(|path| path.ends_with("/a/one.txt"));
+    sandbox.requests().iter().filter(|one| of_it(one.part("path"))).map(|one| one.status).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_outlasts_the_lease_does_not_arrive_after_somebody_else_has_the_lock() {
+    let sandbox = Sandbox::new();
+    let first = outlasting(&sandbox).await;
+    sleep(Duration::from_secs(119)).await;
+    assert_eq!(uploads(&sandbox), [None]);
+    // Another build takes the lock, and deploys.
+    let (_, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-2.json"), other.to_string());
+    sandbox.put_file(&format!("{TARGET}/a/one.txt"), "theirs\n");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(&below(&sandbox)["a/one.txt"].bytes[..], b"theirs\n");
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert_eq!(uploads(&sandbox), [None]);
+    assert_eq!(&below(&sandbox)["a/one.txt"].bytes[..], b"theirs\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_outlasts_the_lease_is_sent_again_under_a_lock_that_is_regained() {
+    let sandbox = Sandbox::new();
+    let first = outlasting(&sandbox).await;
+    sleep(Duration::from_secs(130)).await;
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert_eq!(uploads(&sandbox), [None, Some(200)]);
+    assert_eq!(&below(&sandbox)["a/one.txt"].bytes[..], b"mine\n");
+    assert_eq!(records(&sandbox), ["state.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_not_disturbed_by_renewals() {
+    let sandbox = Sandbox::new();
+    // Larger, so that an answer is awaited longer than any lease.
+    slow_uploads(&sandbox, Duration::from_secs(150));
+    let step = Step::deploying(&sandbox).file("notebooks/a/one.txt", vec![b'm'; 10_000_000]);
+    let ended = begin(&sandbox, step, 1).await.unwrap();
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert_eq!(uploads(&sandbox), [Some(200)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_of_our_number_that_is_somebody_elses_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(200)).await;
+    // Everything was taken away meanwhile, and numbers have begun anew.
+    let (file, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    sandbox.put_file(&format!("{TARGET}/{file}"), other.to_string());
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert_eq!(lock(&sandbox), (file, other));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_renewed_in_time_by_a_workspace_that_is_slow() {
+    let sandbox = Sandbox::new();
+    slow_uploads(&sandbox, Duration::from_secs(150));
+    let step = Step::deploying(&sandbox).file("notebooks/a/one.txt", vec![b'm'; 10_000_000]);
+    let first = begin(&sandbox, step, 1);
+    sleep(Duration::from_secs(1)).await;
+    // Of the lease of each renewal half is over when it is answered.
+    for on in [On::get(LIST), On::post(IMPORT)] {
+        sandbox.fault(Fault::always(on, Trouble::Delay(Moment::Before, Duration::from_secs(30))));
+    }
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    let next = |path: &str| path.ends_with("lock-2.json");
+    assert!(!sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{}", first.log);
+    assert_eq!(uploads(&sandbox), [Some(200)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_renewed_while_all_other_looks_have_to_wait() {
+    let sandbox = Sandbox::new();
+    let first = begin(&sandbox, Step::deploying(&sandbox).file("notebooks/a/one.txt", "mine\n"), 1);
+    // The look whether it has arrived is told to come back when the lease would be over.
+    let busy = Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.").retry_after(200);
+    sandbox.fault(Fault::nth(On::get(LIST), 5, Trouble::Answer(Moment::Before, busy)));
+    let began = Instant::now();
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert!(began.elapsed() >= Duration::from_secs(200), "{:?}", began.elapsed());
+    let next = |path: &str| path.ends_with("lock-2.json");
+    assert!(!sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{}", first.log);
+}
