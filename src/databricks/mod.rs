@@ -54,6 +54,11 @@ impl Workspace {
         self.client.server_time()
     }
 
+    /// The same, never less than it is; see [`Client::server_time_at_most`].
+    pub fn time_at_most(&self) -> Option<SystemTime> {
+        self.client.server_time_at_most()
+    }
+
     /// How long passing troubles of one request are borne.
     pub fn patience(&self) -> Duration {
         self.client.patience()

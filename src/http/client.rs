@@ -185,6 +185,11 @@ impl Client {
         self.shared.host.clock.now()
     }
 
+    /// The same, never less than it is: more by as much as the answers that tell it were on their way.
+    pub fn server_time_at_most(&self) -> Option<SystemTime> {
+        self.shared.host.clock.now_at_most()
+    }
+
     /// How long passing troubles of one call are borne.
     pub fn patience(&self) -> Duration {
         self.shared.host.options.patience

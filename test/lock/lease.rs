@@ -238,3 +238,22 @@ async fn a_lock_is_renewed_while_all_other_looks_have_to_wait() {
     let next = |path: &str| path.ends_with("lock-2.json");
     assert!(!sandbox.requests().iter().any(|request| request.part("path").is_some_and(next)), "{}", first.log);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_told_in_full_where_every_answer_comes_late() {
+    let sandbox = Sandbox::new();
+    // All that is known of the service's time is so old when it comes.
+    for path in ["/api/2.0/preview/scim/v2/Me", "/api/2.0/workspace/export", LIST, IMPORT, MKDIRS] {
+        let trouble = Trouble::Slow { piece: 100_000, pause: Duration::from_secs(25) };
+        sandbox.fault(Fault::always(On::path(path), trouble));
+    }
+    let first = begin(&sandbox, commit(&sandbox, 1), 1);
+    while !records(&sandbox).iter().any(|record| record.starts_with("lock-")) {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let now = sandbox.time().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let expires_at = lock(&sandbox).1["expires_at"].as_u64().unwrap();
+    assert!(expires_at >= now + 119, "{now} {expires_at}");
+    sandbox.clear_faults();
+    assert_eq!(first.await.unwrap().exit, Exit::Done);
+}

@@ -199,7 +199,7 @@ impl Shared {
 
     /// Writes the lock with a lease that begins now: over itself, or only where nothing is.
     async fn write(&self, workspace: &Workspace, generation: u64, over_itself: bool) -> Result<Put, Error> {
-        let (begun, expires_at) = (Instant::now(), workspace.time().map(Lock::lease_from));
+        let (begun, expires_at) = (Instant::now(), workspace.time_at_most().map(Lock::lease_from));
         let lock = Lock { writes: self.writes.fetch_add(1, Relaxed) + 1, expires_at, ..self.lock.clone() };
         let file = self.file(generation);
         // Whatever breaks this off leaves it so.
