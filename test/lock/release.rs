@@ -199,3 +199,39 @@ async fn a_deadline_takes_a_lock_away_that_is_being_looked_at() {
     assert_eq!(ended.exit, Exit::Deploy, "{}", ended.log);
     assert_eq!(records(&sandbox), Vec::<String>::new(), "{}", ended.log);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_release_whose_answer_was_lost_takes_no_lock_of_somebody_elses_away() {
+    let sandbox = Sandbox::new();
+    // Without a state numbers begin anew: the lock of the next build may have the number of the one before.
+    slow_uploads(&sandbox, Duration::from_secs(5));
+    let refused = Canned::error(403, "PERMISSION_DENIED", "Not this one.");
+    sandbox.fault(Fault::nth(On::post(IMPORT), 3, Trouble::Answer(Moment::Before, refused)));
+    sandbox.fault(Fault::once(On::post(DELETE), Trouble::Drop(Moment::After)));
+    let first = begin(&sandbox, commit(&sandbox, 1), 1);
+    sleep(Duration::from_secs(2)).await;
+    let (file, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    while records(&sandbox) != ["journal.json"] {
+        assert!(!first.is_finished());
+        sleep(Duration::from_millis(1)).await;
+    }
+    sandbox.put_file(&format!("{TARGET}/{file}"), other.to_string());
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Deploy, "{}", first.log);
+    assert!(!first.log.contains("released"), "{}", first.log);
+    assert_eq!(lock(&sandbox), (file, other), "{}", first.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_of_the_lock_that_did_not_arrive_is_sent_again() {
+    let sandbox = Sandbox::new();
+    // The journal's deletion is the first one, the lock's those after it.
+    let trouble = Trouble::Drop(Moment::Before);
+    sandbox.fault(Fault { on: On::post(DELETE), skip: 1, times: Some(3), trouble });
+    let began = Instant::now();
+    let ended = commit(&sandbox, 1).inside_with(&sandbox, 1).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert!(!ended.log.contains("released") && began.elapsed().as_secs() < 10, "{}", ended.log);
+    assert_eq!(records(&sandbox), ["state.json"], "{}", ended.log);
+}

@@ -5,7 +5,7 @@ use super::claim::Claim;
 use crate::databricks::Workspace;
 use crate::databricks::error::Error;
 use crate::databricks::objects::{Export, Exported, Format, Put};
-use crate::deploy::create::{Created, create};
+use crate::deploy::create::{Created, LONGEST_PAUSE, create};
 use crate::exit::Exit;
 use crate::http::Fence;
 use crate::problem::{Code, Problem};
@@ -110,7 +110,7 @@ impl Held {
 
     /// Takes it away, if it is still ours.
     pub(super) async fn withdraw(&self) -> Result<(), Error> {
-        self.shared.withdraw(&self.shared.workspace, self.generation()).await
+        self.shared.withdraw(&self.shared.workspace, self.generation(), false).await
     }
 
     /// Renews it from now on.
@@ -157,7 +157,7 @@ impl Held {
         let workspace = self.shared.workspace.until(until);
         let generation = self.generation();
         if renewed && self.shared.fence.is_open() && self.shared.is_settled(generation) {
-            let removed = self.shared.remove(&workspace, generation).await;
+            let removed = self.shared.withdraw(&workspace, generation, true).await;
             return removed.map_err(|error| (self.shared.file(generation), error));
         }
         let landed = Instant::now() + LANDING.min(until.saturating_duration_since(Instant::now()) / 2);
@@ -242,23 +242,44 @@ impl Shared {
         // The highest keeps others waiting.
         let generations: Vec<u64> = self.traces().keys().rev().copied().collect();
         for generation in generations {
-            if let Err(error) = self.withdraw(workspace, generation).await {
+            if let Err(error) = self.withdraw(workspace, generation, false).await {
                 failed.get_or_insert((self.file(generation), error));
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    /// Takes the lock of a generation away, if it is ours.
-    async fn withdraw(&self, workspace: &Workspace, generation: u64) -> Result<(), Error> {
-        if self.is_ours(workspace, generation).await? {
-            return self.remove(workspace, generation).await;
+    /// Takes the lock of a generation away, if it is ours: `known` where that needs no look. One that was deleted, but no
+    /// answer said so, may be somebody else's when it is looked at again: where nothing was deployed, numbers begin anew.
+    async fn withdraw(&self, workspace: &Workspace, generation: u64, known: bool) -> Result<(), Error> {
+        let (began, mut attempts, mut pause) = (Instant::now(), 0, LANDED);
+        let mut uncertain = None;
+        loop {
+            if !known || attempts > 0 {
+                match (self.is_ours(workspace, generation).await, uncertain.take()) {
+                    (Ok(true), _) => {}
+                    (Ok(false), _) => break,
+                    // It says more than that there was no time for a look.
+                    (Err(_), Some(error)) => return Err(Error::repeated(error, attempts, began.elapsed())),
+                    (Err(error), None) => return Err(error),
+                }
+            }
+            attempts += 1;
+            match workspace.delete_record_once(self.file(generation).as_str()).await {
+                Err(error) if error.is_uncertain() && began.elapsed() + pause < workspace.patience() => {
+                    uncertain = Some(error);
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(error) => return Err(error.repeated(attempts, began.elapsed())),
+                Ok(()) => break,
+            }
         }
         self.gone(generation);
         Ok(())
     }
 
-    /// Takes the lock of a generation away, which is ours or of somebody who was passed over.
+    /// Takes the lock of a generation away, which is below one that holds.
     async fn remove(&self, workspace: &Workspace, generation: u64) -> Result<(), Error> {
         remove(workspace, &self.file(generation)).await?;
         self.gone(generation);
@@ -361,7 +382,7 @@ async fn regain(shared: &Shared) -> Result<Option<&'static str>, Error> {
     // What was there before is ours, or was passed over by us.
     let others = there.locks.difference(&before.locks).any(|one| *one != next);
     if others || !there.locks.contains(&next) {
-        shared.withdraw(&shared.workspace, next).await?;
+        shared.withdraw(&shared.workspace, next, false).await?;
         return Ok(Some(TAKEN));
     }
     shared.fence.move_to(begun + LEASE - MARGIN);
