@@ -128,10 +128,10 @@ async fn a_lock_that_somebody_deletes_is_lost() {
     assert!(!records(&sandbox).contains(&"state.json".to_owned()));
 }
 
-/// A deploy of one file in a folder, whose upload is under way from 100 s on, and would arrive at 155 s. The lock cannot be
+/// A deploy of one file in a folder, whose upload is under way from 100 s on, and would arrive `seconds` later. The lock cannot be
 /// renewed, so that its lease ends at 120 s.
-async fn outlasting(sandbox: &Sandbox) -> JoinHandle<Inside> {
-    for (on, skip, seconds) in [(On::post(IMPORT), 1, 50), (On::post(MKDIRS), 1, 50), (On::post(IMPORT), 2, 55)] {
+async fn outlasting(sandbox: &Sandbox, seconds: u64) -> JoinHandle<Inside> {
+    for (on, skip, seconds) in [(On::post(IMPORT), 1, 50), (On::post(MKDIRS), 1, 50), (On::post(IMPORT), 2, seconds)] {
         let trouble = Trouble::Delay(Moment::Before, Duration::from_secs(seconds));
         sandbox.fault(Fault { on, skip, times: Some(1), trouble });
     }
@@ -150,7 +150,7 @@ fn uploads(sandbox: &Sandbox) -> Vec<Option<u16>> {
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_outlasts_the_lease_does_not_arrive_after_somebody_else_has_the_lock() {
     let sandbox = Sandbox::new();
-    let first = outlasting(&sandbox).await;
+    let first = outlasting(&sandbox, 55).await;
     sleep(Duration::from_secs(119)).await;
     assert_eq!(uploads(&sandbox), [None]);
     // Another build takes the lock, and deploys.
@@ -170,7 +170,7 @@ async fn an_upload_that_outlasts_the_lease_does_not_arrive_after_somebody_else_h
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_outlasts_the_lease_is_sent_again_under_a_lock_that_is_regained() {
     let sandbox = Sandbox::new();
-    let first = outlasting(&sandbox).await;
+    let first = outlasting(&sandbox, 55).await;
     sleep(Duration::from_secs(130)).await;
     sandbox.clear_faults();
     let first = first.await.unwrap();
@@ -178,6 +178,19 @@ async fn an_upload_that_outlasts_the_lease_is_sent_again_under_a_lock_that_is_re
     assert_eq!(uploads(&sandbox), [None, Some(200)]);
     assert_eq!(&below(&sandbox)["a/one.txt"].bytes[..], b"mine\n");
     assert_eq!(records(&sandbox), ["state.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_under_way_in_the_last_seconds_of_a_lease() {
+    let sandbox = Sandbox::new();
+    // It would arrive a few seconds before the end.
+    let first = outlasting(&sandbox, 14).await;
+    sleep(Duration::from_secs(117)).await;
+    assert_eq!(uploads(&sandbox), [None]);
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert_eq!(uploads(&sandbox), [None, Some(200)]);
 }
 
 #[tokio::test(start_paused = true)]
