@@ -22,9 +22,18 @@ const DELETE: &str = "/api/2.0/workspace/delete";
 
 /// A commit of one notebook and one file of its own, deployed by this build.
 fn commit(sandbox: &Sandbox, build: u32) -> Step {
-    Step::deploying(sandbox)
+    empty_commit(sandbox, build)
         .file("notebooks/shared.py", format!("# Databricks notebook source\nprint({build})\n"))
         .file(&format!("notebooks/only {build}.txt"), "mine\n")
+}
+
+/// A commit of one file whose answer is awaited longer than any lease, since it is that large.
+fn large_commit(sandbox: &Sandbox, build: u32) -> Step {
+    empty_commit(sandbox, build).file(&format!("notebooks/only {build}.txt"), vec![b'm'; 10_000_000])
+}
+
+fn empty_commit(sandbox: &Sandbox, build: u32) -> Step {
+    Step::deploying(sandbox)
         .variable("BITBUCKET_BUILD_NUMBER", build)
         .variable("BITBUCKET_PIPELINE_UUID", format!("{{pipeline {build}}}"))
         .variable("BITBUCKET_STEP_UUID", format!("{{step {build}}}"))

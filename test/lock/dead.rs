@@ -83,7 +83,7 @@ async fn a_holder_is_seen_to_live_where_the_service_tells_no_time() {
     let sandbox = Sandbox::new();
     sandbox.tell_date(false);
     slow_uploads(&sandbox, Duration::from_secs(160));
-    let first = begin(&sandbox, commit(&sandbox, 1).file("notebooks/only 1.txt", vec![b'm'; 10_000_000]), 1);
+    let first = begin(&sandbox, large_commit(&sandbox, 1), 1);
     sleep(Duration::from_secs(1)).await;
     let began = Instant::now();
     let second = commit(&sandbox, 2).inside_with(&sandbox, 2).await;

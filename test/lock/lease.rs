@@ -143,7 +143,7 @@ async fn outlasting(sandbox: &Sandbox, seconds: u64) -> JoinHandle<Inside> {
 
 /// How the uploads of the file ended.
 fn uploads(sandbox: &Sandbox) -> Vec<Option<u16>> {
-    let of_it = |path: Option<&str>| path.is_some_and(|path| path.ends_with("/a/one.txt"));
+    let of_it = |path: Option<&str>| path.is_some_and(|path| path.ends_with(".txt"));
     sandbox.requests().iter().filter(|one| of_it(one.part("path"))).map(|one| one.status).collect()
 }
 
@@ -196,10 +196,8 @@ async fn nothing_is_under_way_in_the_last_seconds_of_a_lease() {
 #[tokio::test(start_paused = true)]
 async fn an_upload_is_not_disturbed_by_renewals() {
     let sandbox = Sandbox::new();
-    // Larger, so that an answer is awaited longer than any lease.
     slow_uploads(&sandbox, Duration::from_secs(150));
-    let step = Step::deploying(&sandbox).file("notebooks/a/one.txt", vec![b'm'; 10_000_000]);
-    let ended = begin(&sandbox, step, 1).await.unwrap();
+    let ended = begin(&sandbox, large_commit(&sandbox, 1), 1).await.unwrap();
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     assert_eq!(uploads(&sandbox), [Some(200)]);
 }
@@ -223,8 +221,7 @@ async fn a_lock_of_our_number_that_is_somebody_elses_is_left_alone() {
 async fn a_lock_is_renewed_in_time_by_a_workspace_that_is_slow() {
     let sandbox = Sandbox::new();
     slow_uploads(&sandbox, Duration::from_secs(150));
-    let step = Step::deploying(&sandbox).file("notebooks/a/one.txt", vec![b'm'; 10_000_000]);
-    let first = begin(&sandbox, step, 1);
+    let first = begin(&sandbox, large_commit(&sandbox, 1), 1);
     sleep(Duration::from_secs(1)).await;
     // Of the lease of each renewal half is over when it is answered.
     for on in [On::get(LIST), On::post(IMPORT)] {
