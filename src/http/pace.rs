@@ -20,8 +20,11 @@ const STEP: f64 = 0.7;
 /// How long without a 429 before a faster pace is tried: the limit may have been somebody else's doing.
 const CALM: Duration = Duration::from_secs(5);
 
-/// How much faster the pace grows for each second of calm, with each request that had to wait for its moment: slowly at
-/// first, since the limit is most likely where it was. Requests a second.
+/// How much faster the pace grows with each request that had to wait for its moment. Requests a second. Where 429s come
+/// too often to ever be calm, each of them costs a little, and this gives it back.
+const GROWTH: f64 = 0.002;
+
+/// What is added to that for each second of calm: slowly at first, since the limit is most likely where it was.
 const ACCELERATION: f64 = 0.02;
 
 /// Requests a second: a pace below this would be a standstill.
@@ -95,7 +98,7 @@ impl Pace {
         let moment = learnt.due.max(learnt.free).max(now);
         if moment > now {
             let calm = now.saturating_duration_since(learnt.emptied).saturating_sub(CALM);
-            learnt.rate += ACCELERATION * calm.as_secs_f64();
+            learnt.rate += GROWTH + ACCELERATION * calm.as_secs_f64();
         }
         let slot = learnt.slot();
         learnt.due = learnt.due.max(saved(moment, slot)) + slot;
