@@ -205,11 +205,12 @@ impl Shared {
         // Whatever breaks this off leaves it so.
         let before = self.note(generation, Some(Trace::UnderWay));
         let put = workspace.put(file.as_str(), lock.to_json().into(), Format::Auto, over_itself).await;
-        match &put {
-            Ok(Put::Written) => self.note(generation, Some(Trace::There)),
+        let known = match &put {
+            Ok(Put::Written) => Some(Trace::There),
             Err(error) if error.is_uncertain() => Some(Trace::UnderWay),
-            Ok(Put::Exists) | Err(_) => self.note(generation, before),
+            Ok(Put::Exists) | Err(_) => before,
         };
+        self.note(generation, known);
         // Where the answer was lost, the lease may still be the one from before.
         if over_itself && matches!(put, Ok(Put::Written)) {
             self.fence.move_to(begun + LEASE - MARGIN);
