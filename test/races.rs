@@ -70,19 +70,24 @@ fn other_lock(sandbox: &Sandbox, name: &str, seconds: u64) {
     sandbox.put_file(&record(name), lock.to_string());
 }
 
+/// Renews the lock of another build so many times, and releases it then.
+fn renewed(sandbox: &Sandbox, times: u32, every: Duration) -> JoinHandle<()> {
+    let sandbox = sandbox.clone();
+    tokio::spawn(async move {
+        for _ in 0..times {
+            sleep(every).await;
+            other_lock(&sandbox, "lock-7.json", 120);
+        }
+        sandbox.remove(&record("lock-7.json"));
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_has_renewed_its_lock_since_it_was_seen_is_not_passed_over() {
     let sandbox = Sandbox::new();
     deploy(&sandbox, 1, &[("a/b/c/d.txt", "1")]).await;
-    let holder = sandbox.clone();
     other_lock(&sandbox, "lock-7.json", 120);
-    let renewing = tokio::spawn(async move {
-        for _ in 0..10 {
-            sleep(Duration::from_secs(30)).await;
-            other_lock(&holder, "lock-7.json", 120);
-        }
-        holder.remove(&record("lock-7.json"));
-    });
+    let renewing = renewed(&sandbox, 10, Duration::from_secs(30));
     // Looking takes longer than a lease: each of three folders is listed when the one above it is.
     slow_lists(&sandbox, 2, 3, Duration::from_secs(50));
     let began = Instant::now();
@@ -95,15 +100,8 @@ async fn a_holder_that_has_renewed_its_lock_since_it_was_seen_is_not_passed_over
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_was_renewed_since_it_was_asked_for_is_not_passed_over() {
     let sandbox = Sandbox::new();
-    let holder = sandbox.clone();
     other_lock(&sandbox, "lock-7.json", 40);
-    let renewing = tokio::spawn(async move {
-        for _ in 0..8 {
-            sleep(Duration::from_secs(25)).await;
-            other_lock(&holder, "lock-7.json", 120);
-        }
-        holder.remove(&record("lock-7.json"));
-    });
+    let renewing = renewed(&sandbox, 8, Duration::from_secs(25));
     // What the lock said is on its way for so long that its lease has ended when it comes: state, lock, and the lock again.
     let late = Trouble::Delay(Moment::After, Duration::from_secs(50));
     sandbox.fault(Fault::nth(On::get("/api/2.0/workspace/export"), 3, late));
