@@ -129,7 +129,9 @@ impl<'s> Reader<'s> {
                 return Some(Problem::new(Code::InvalidValue, message).hint(hint));
             }
             let error = GlobBuilder::new(item).literal_separator(true).build().err()?;
-            let message = format!("item {number}, {}, is not a pattern: {}", echo.show(item), error.kind());
+            // It quotes characters of the pattern as they are.
+            let why = super::echo::escape(&error.kind().to_string());
+            let message = format!("item {number}, {}, is not a pattern: {why}", echo.show(item));
             let hint = "patterns are those of `.gitignore`: `*`, `**`, `?`, `[a-z]`, `{a,b}`";
             Some(Problem::new(Code::InvalidValue, message).hint(hint))
         })
