@@ -150,7 +150,7 @@ pub enum UploadReason {
         /// The kind that is there.
         from: SeenKind,
     },
-    /// Somebody deleted it in the workspace.
+    /// It is no longer there: somebody deleted it, or a deploy that was killed while it pruned.
     Restored,
     /// Somebody moved it in the workspace.
     MovedAway,

@@ -223,7 +223,7 @@ pub(super) fn why_uploaded(upload: &Upload) -> String {
         UploadReason::KindChanged { from } => {
             format!("{} becomes a {}", kind_with_article(from), noun(upload.local.kind))
         }
-        UploadReason::Restored => "was deleted in the workspace".into(),
+        UploadReason::Restored => "is no longer in the workspace".into(),
         UploadReason::MovedAway => "was moved in the workspace".into(),
         UploadReason::Drifted => "was changed in the workspace".into(),
         UploadReason::TakenOver => "was there before, with another content".into(),

@@ -47,7 +47,7 @@ fn a_redeploy_sends_what_changed_and_puts_back_what_was_deleted() {
     let plan = target.plan(Intent::Deploy, BACKUP, &local);
     assert_eq!(
         lines(&plan),
-        ["~ d/b: changed", "+ d/c: was deleted in the workspace", "+ d/e/: new folder", "+ d/e/f: new notebook"]
+        ["~ d/b: changed", "+ d/c: is no longer in the workspace", "+ d/e/: new folder", "+ d/e/f: new notebook"]
     );
     assert_eq!(plan.untouched, 1);
 }
