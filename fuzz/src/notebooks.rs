@@ -164,7 +164,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn with(name: &str, content: &[u8]) -> Folder {
         let folder = std::env::temp_dir().join(format!(
-            "databricks-deploy-{}-{:?}",
+            "databricks-deploy-{:010}-{:?}",
             std::process::id(),
             std::thread::current().id()
         ));
