@@ -165,3 +165,24 @@ async fn of_two_tokens_the_one_of_a_run_decides_on_the_policy() {
     let report = examine(&untrusted, &both.variable("DATABRICKS_AUTH_TYPE", "bitbucket-oidc")).await;
     report.has("policy", "told", "Recommended: a policy for this deployment environment");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_the_way_of_a_run_is_told_once() {
+    let sandbox = workspace();
+    let client = |sandbox| step(sandbox).variable("DATABRICKS_CLIENT_ID", ID);
+    for (step, place) in [
+        (client(&sandbox).variable("DATABRICKS_OIDC_TOKEN_ENV", "MY_TOKEN"), "MY_TOKEN"),
+        (client(&sandbox).variable("DATABRICKS_OIDC_TOKEN", "no-token-at-all"), "DATABRICKS_OIDC_TOKEN"),
+        (client(&sandbox).variable("BITBUCKET_STEP_OIDC_TOKEN", "no-token-at-all"), "BITBUCKET_STEP_OIDC_TOKEN"),
+        (client(&sandbox).variable("DATABRICKS_OIDC_TOKEN_FILEPATH", "gone.jwt"), "DATABRICKS_OIDC_TOKEN_FILEPATH"),
+        (
+            step(&sandbox).variable("DATABRICKS_TOKEN", "Bearer dapi00112233445566778899aabbccddeeff"),
+            "DATABRICKS_TOKEN",
+        ),
+    ] {
+        let report = examine(&sandbox, &step).await;
+        let told = report.all().iter().filter(|one| one.place.as_deref() == Some(place)).count();
+        assert_eq!(told, 1, "{}", report.inside.log);
+        report.has("log-in", "unknown", "not tried");
+    }
+}
