@@ -186,3 +186,29 @@ async fn what_is_wrong_with_the_way_of_a_run_is_told_once() {
         report.has("log-in", "unknown", "not tried");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_is_not_taken_any_more_is_one_problem_and_not_four() {
+    let (mut repeated, mut asked) = (0, 0);
+    loop {
+        let sandbox = workspace();
+        let refused = Trouble::Answer(Moment::Before, Canned::error(403, "403", "Invalid access token."));
+        // What the host serves is asked, and who this is; then nobody is known any more.
+        sandbox.fault(Fault { skip: 2 + asked, ..Fault::always(On::any(), refused) });
+        let report = examine(&sandbox, &by_token(&sandbox)).await;
+        report.has("log-in", "good", "`pat` lets in");
+        if sandbox.requests().len() as u64 <= 2 + asked {
+            break;
+        }
+        asked += 1;
+        let [problem] = report.bad().try_into().unwrap_or_else(|_| panic!("{}", report.inside.log));
+        assert!(problem.contains("Invalid access token. (request id"), "{problem}");
+        let rest = "what else had to be asked: not known, for the credential was not taken any more";
+        repeated += report.all().iter().filter(|one| one.message == rest).count();
+        // Of what could not be asked, nothing is called good.
+        if asked < 6 {
+            report.lacks("runs", "good");
+        }
+    }
+    assert!(asked > 6 && repeated > 4, "{asked} questions, {repeated}");
+}
