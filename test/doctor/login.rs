@@ -212,3 +212,16 @@ async fn a_credential_that_is_not_taken_any_more_is_one_problem_and_not_four() {
     }
     assert!(asked > 6 && repeated > 4, "{asked} questions, {repeated}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_policy_for_a_step_is_shown_where_the_token_of_another_issuer_is_meant() {
+    let sandbox = workspace();
+    let client = step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID);
+    let report = examine(&sandbox, &client.variable("DATABRICKS_OIDC_TOKEN_ENV", "MY_TOKEN")).await;
+    report.has("variables", "bad", "MY_TOKEN: not set, but `DATABRICKS_OIDC_TOKEN_ENV` names it");
+    report.lacks("policy", "told");
+    // The step's own may be named, too.
+    let client = step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID);
+    let report = examine(&sandbox, &client.variable("DATABRICKS_OIDC_TOKEN_ENV", "BITBUCKET_STEP_OIDC_TOKEN")).await;
+    report.has("policy", "told", "Recommended: a policy for this deployment environment");
+}
