@@ -225,3 +225,11 @@ async fn no_policy_for_a_step_is_shown_where_the_token_of_another_issuer_is_mean
     let report = examine(&sandbox, &client.variable("DATABRICKS_OIDC_TOKEN_ENV", "BITBUCKET_STEP_OIDC_TOKEN")).await;
     report.has("policy", "told", "Recommended: a policy for this deployment environment");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_called_a_variable_an_identity_token_is_told() {
+    let sandbox = workspace();
+    let report = examine(&sandbox, &by_token(&sandbox).variable("DATABRICKS_OIDC_TOKEN_ENV", "DATABRICKS_TOKEN")).await;
+    let part = "DATABRICKS_TOKEN: is not an identity token, which is a JWT (not shown), but `DATABRICKS_OIDC_TOKEN_ENV` names it";
+    report.has("variables", "bad", part);
+}
