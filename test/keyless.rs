@@ -184,6 +184,11 @@ fn what_is_wrong_with_the_token_itself_is_told_apart() {
     let ended = refused("forged", &sandbox, &forged);
     // What Databricks says of it is not known; so nobody is sent to look for a policy that is there.
     assert!(ended.code == 2 && ended.log.contains("[invalid-token]"), "{}", ended.log);
+    assert!(ended.log.contains("hint: by Databricks' words the signature is not its issuer's"), "{}", ended.log);
+    // A reason of another kind is passed on as it is.
+    let (sandbox, early) = step(&[Flaw::NotYetValid]);
+    let ended = refused("not_yet", &sandbox, &early);
+    assert!(ended.log.contains("hint: the reason is Databricks' own"), "{}", ended.log);
     for (name, flaw) in [("unsigned", Flaw::Unsigned), ("elsewhere", Flaw::OtherIssuer("https://example.com".into()))] {
         let (sandbox, step) = step(&[flaw]);
         let ended = refused(name, &sandbox, &step);

@@ -11,11 +11,15 @@ pub(super) struct Chart<'a> {
     bad: Vec<Problem>,
     /// The question that there was no time to repeat. What is asked after it is no more than guessed at, and not told.
     out_of_time: Option<Problem>,
+    /// Whether a question ended because the credential that had let us in was not taken any more.
+    shut_out: bool,
+    /// The group that has been told of such questions after that one.
+    shut_out_of: Option<Group>,
 }
 
 impl<'a> Chart<'a> {
     pub(super) fn new(events: &'a dyn Emit) -> Chart<'a> {
-        Chart { events, group: None, bad: Vec::new(), out_of_time: None }
+        Chart { events, group: None, bad: Vec::new(), out_of_time: None, shut_out: false, shut_out_of: None }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
@@ -25,6 +29,19 @@ impl<'a> Chart<'a> {
         if self.out_of_time.is_some() {
             return;
         }
+        if is_shut_out(&finding) && std::mem::replace(&mut self.shut_out, true) {
+            // It is one problem, however many questions it ends.
+            let group = finding.group;
+            if self.shut_out_of.replace(group) != Some(group) {
+                let message = "what else had to be asked: not known, for the credential was not taken any more";
+                self.tell(Finding::unknown(group, message));
+            }
+            return;
+        }
+        self.tell(finding);
+    }
+
+    fn tell(&mut self, finding: Finding) {
         if self.group != Some(finding.group) {
             self.group = Some(finding.group);
             self.events.emit(Event::Examining(finding.group));
@@ -69,4 +86,11 @@ impl<'a> Chart<'a> {
     pub(super) fn out_of_time(self) -> Option<Problem> {
         self.out_of_time
     }
+}
+
+/// Whether it is the credential that ended a question which only somebody asks who has been let in.
+fn is_shut_out(finding: &Finding) -> bool {
+    finding.verdict == Verdict::Bad
+        && matches!(finding.group, Group::Target | Group::Runs)
+        && matches!(finding.code, Some(Code::InvalidToken | Code::IdentityEnded | Code::NoTrustPolicy))
 }

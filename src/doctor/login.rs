@@ -104,10 +104,13 @@ pub(super) async fn examine(case: &Case<'_>, asked: &Asked, chart: &mut Chart<'_
     known
 }
 
-/// A way whose variables are there and of no use. An ordinary run does not read those of a way that it does not take.
+/// A way whose variables are there and of no use. An ordinary run does not read those of a way that it does not take; what
+/// is wrong with those that it reads has been told.
 fn unusable(way: &Way, problems: &[Problem], chart: &mut Chart<'_>) {
     for problem in problems {
-        chart.odd(GROUP, problem.clone());
+        if !chart.has(problem) {
+            chart.odd(GROUP, problem.clone());
+        }
     }
     chart.unknown(GROUP, format!("`{}`: not tried, since its variables cannot be used", way.way.name()));
 }

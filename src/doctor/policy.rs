@@ -6,9 +6,10 @@ use super::host::Asked;
 use super::login::{Keyless, Known, presented};
 use crate::finding::{Finding, Group};
 use crate::identity::{Policy, is_not_genuine, is_taken_for_bitbucket};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, STEP_TOKEN};
+use crate::problem::Problem;
 use crate::secrets::Claims;
-use crate::settings::{AzureCloud, Cloud, StepToken, Way};
+use crate::settings::{AuthType, AzureCloud, Cloud, StepToken, Way};
 
 const GROUP: Group = Group::Policy;
 
@@ -139,9 +140,19 @@ fn shown(case: &Case<'_>) -> Shown {
         }
     }
     match &case.patient.step_token {
+        StepToken::Missing | StepToken::Unreadable if case.patient.ways.iter().any(is_of_another_issuer) => {
+            Shown::Nothing
+        }
         StepToken::Claims(claims) => Shown::Token { claims: claims.clone(), of_bitbucket: true },
         StepToken::Missing | StepToken::Unreadable => Shown::Expected(expected(case.pipeline)),
     }
+}
+
+/// Whether the token of another issuer is meant, which is not there or cannot be read: nobody knows its claims.
+fn is_of_another_issuer(way: &Way) -> bool {
+    let names_the_step = |problems: &Vec<Problem>| problems.iter().any(|one| one.place.as_deref() == Some(STEP_TOKEN));
+    matches!(way.way, AuthType::EnvOidc | AuthType::FileOidc)
+        && way.login.as_ref().is_err_and(|problems| !names_the_step(problems))
 }
 
 /// What the step's token would say, by the variables that Bitbucket sets in every step. The forms of issuer and audience

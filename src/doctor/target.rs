@@ -9,13 +9,16 @@ use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::Object;
 use crate::event::Event;
 use crate::finding::{Finding, Group};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::settings::WorkspacePath;
 use crate::state::{Accepted, DeployedBy, Lock};
 use crate::target::{Target, may_not_write, owner};
 use crate::text;
 
 const GROUP: Group = Group::Target;
+
+/// What holds the home folders of all users.
+const HOMES: &str = "/Workspace/Users";
 
 /// The target's folder, as far as it is known.
 pub(super) struct Root {
@@ -99,6 +102,10 @@ async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) -> 
     while let Some((parent, _)) = above.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
         above = parent;
         match guest.workspace.object(above).await {
+            Ok(Some(_)) if above == HOMES => {
+                home(guest, path, chart);
+                return None;
+            }
             Ok(Some(folder)) => {
                 let message =
                     format!("{path} is not there yet (or not for this identity): a deploy makes it in {above}");
@@ -114,6 +121,25 @@ async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) -> 
     }
     chart.unknown(GROUP, format!("whether {path} can be made: no folder above it can be seen"));
     None
+}
+
+/// A home folder that cannot be seen: no deploy can make it, whatever its rights on the folder of all homes.
+fn home(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) {
+    let below = path.as_str().strip_prefix(HOMES).unwrap_or_default();
+    let name = below.split('/').nth(1).unwrap_or_default();
+    let home = format!("{HOMES}/{name}");
+    // Whether a home of our own is made when it is first needed, nobody has told.
+    if name == guest.me.user_name {
+        let message =
+            format!("whether {home} can be made: only Databricks makes a home folder, and this one is not there");
+        let hint = "if the deploy fails, name a folder below `/Workspace/Shared` in `WORKSPACE_PATH`";
+        return chart.add(Finding::unknown(GROUP, message).hint(hint));
+    }
+    let message =
+        "this home folder is not there, or this identity may not see it; only Databricks makes one, with its user";
+    let hint = "check the name in `WORKSPACE_PATH`; if it is right, its user gives the identity CAN_MANAGE on the folder that is \
+                meant, or a folder below `/Workspace/Shared` takes its place";
+    chart.bad(GROUP, Problem::new(Code::NotFound, message).at(home).hint(hint));
 }
 
 /// Whether we may write into a folder that is there.

@@ -74,8 +74,9 @@ impl Policy {
     /// The resource of Terraform's provider that creates it, line by line.
     pub fn terraform(&self, id: &str) -> Vec<String> {
         let audiences: Vec<String> = self.audiences.iter().map(|audience| hcl(audience)).collect();
+        let name = if LASTING.contains(&self.subject_claim) { "bitbucket" } else { "deploy" };
         vec![
-            "resource \"databricks_service_principal_federation_policy\" \"bitbucket\" {".to_owned(),
+            format!("resource \"databricks_service_principal_federation_policy\" \"{name}\" {{"),
             format!("  service_principal_id = {id}"),
             "  oidc_policy = {".to_owned(),
             format!("    issuer        = {}", hcl(&self.issuer)),
@@ -195,6 +196,9 @@ mod tests {
             )
         );
         let terraform = policy("{a}${b}%{c}\"").terraform("7");
+        assert!(terraform[0].ends_with(r#" "bitbucket" {"#), "{terraform:?}");
+        let elsewhere = Policy { subject_claim: "sub", ..policy("x") }.terraform("7");
+        assert!(elsewhere[0].ends_with(r#" "deploy" {"#), "{elsewhere:?}");
         assert_eq!(terraform[4], r#"    audiences     = ["a", "b"]"#);
         assert_eq!(terraform[6], r#"    subject       = "{a}$${b}%%{c}\"""#);
     }

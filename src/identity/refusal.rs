@@ -149,10 +149,24 @@ pub(super) fn of_exchange(refusal: &Refusal, presented: Presented<'_>) -> Option
         )
     } else if !refusal.says(NO_POLICY) {
         let message = format!("Databricks does not take the identity token: {error}");
-        let mut problem = Problem::new(Code::InvalidToken, message).hint(format!(
-            "the reason is Databricks' own; it is not the one that it gives where a policy is missing. Run the step again for a \
-             new token; where that is refused as well, compare its claims with the federation policies of {id}"
-        ));
+        // Its very words were never seen, and any that speak of a signature mean the same.
+        let by_signature = error.message.to_ascii_lowercase().contains("signature");
+        let mut problem = Problem::new(Code::InvalidToken, message).hint(if by_signature {
+            let whole = match of_bitbucket {
+                true => "leave the token to Bitbucket, which makes it for a step with `oidc: true`",
+                false => "hand over the token as its issuer made it",
+            };
+            format!(
+                "by Databricks' words the signature is not its issuer's: the token was changed on its way, or somebody else has \
+                 made it; {whole}; where the federation policy of {id} names keys of its own (`jwks_json`, `jwks_uri`), they \
+                 must be that issuer's"
+            )
+        } else {
+            format!(
+                "the reason is Databricks' own; it is not the one that it gives where a policy is missing. Run the step again \
+                 for a new token; where that is refused as well, compare its claims with the federation policies of {id}"
+            )
+        });
         problem.exhibit = presented.claims.map(claims_shown).unwrap_or_default().into();
         return Some(problem);
     } else {

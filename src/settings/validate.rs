@@ -260,8 +260,16 @@ fn one_id(
 fn address(reader: &mut Reader<'_>, given: Given<'_>) -> Read<Address> {
     let Some(address) = reader.parsed(given, host)? else { return missing(reader, given) };
     if address.shortened {
-        let message = format!("only `{}` of it is used", address.url.as_str().trim_end_matches('/'));
-        let hint = "leave out what follows the name of the host";
+        let mut used = address.url.clone();
+        for (name, id) in [("o", &address.workspace_id), ("account_id", &address.account_id)] {
+            if let Some(id) = id {
+                used.query_pairs_mut().append_pair(name, id);
+            }
+        }
+        let message = format!("only `{}` of it is used", used.as_str().trim_end_matches('/'));
+        // To leave out all that follows the host would be to leave out which workspace is meant.
+        let hint =
+            if used.query().is_some() { "leave out the rest" } else { "leave out what follows the name of the host" };
         reader.warn(given, Problem::new(Code::NoEffect, message).hint(hint));
     }
     Ok(address)

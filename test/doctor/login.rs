@@ -165,3 +165,71 @@ async fn of_two_tokens_the_one_of_a_run_decides_on_the_policy() {
     let report = examine(&untrusted, &both.variable("DATABRICKS_AUTH_TYPE", "bitbucket-oidc")).await;
     report.has("policy", "told", "Recommended: a policy for this deployment environment");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_the_way_of_a_run_is_told_once() {
+    let sandbox = workspace();
+    let client = |sandbox| step(sandbox).variable("DATABRICKS_CLIENT_ID", ID);
+    for (step, place) in [
+        (client(&sandbox).variable("DATABRICKS_OIDC_TOKEN_ENV", "MY_TOKEN"), "MY_TOKEN"),
+        (client(&sandbox).variable("DATABRICKS_OIDC_TOKEN", "no-token-at-all"), "DATABRICKS_OIDC_TOKEN"),
+        (client(&sandbox).variable("BITBUCKET_STEP_OIDC_TOKEN", "no-token-at-all"), "BITBUCKET_STEP_OIDC_TOKEN"),
+        (client(&sandbox).variable("DATABRICKS_OIDC_TOKEN_FILEPATH", "gone.jwt"), "DATABRICKS_OIDC_TOKEN_FILEPATH"),
+        (
+            step(&sandbox).variable("DATABRICKS_TOKEN", "Bearer dapi00112233445566778899aabbccddeeff"),
+            "DATABRICKS_TOKEN",
+        ),
+    ] {
+        let report = examine(&sandbox, &step).await;
+        let told = report.all().iter().filter(|one| one.place.as_deref() == Some(place)).count();
+        assert_eq!(told, 1, "{}", report.inside.log);
+        report.has("log-in", "unknown", "not tried");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_is_not_taken_any_more_is_one_problem_and_not_four() {
+    let (mut repeated, mut asked) = (0, 0);
+    loop {
+        let sandbox = workspace();
+        let refused = Trouble::Answer(Moment::Before, Canned::error(403, "403", "Invalid access token."));
+        // What the host serves is asked, and who this is; then nobody is known any more.
+        sandbox.fault(Fault { skip: 2 + asked, ..Fault::always(On::any(), refused) });
+        let report = examine(&sandbox, &by_token(&sandbox)).await;
+        report.has("log-in", "good", "`pat` lets in");
+        if sandbox.requests().len() as u64 <= 2 + asked {
+            break;
+        }
+        asked += 1;
+        let [problem] = report.bad().try_into().unwrap_or_else(|_| panic!("{}", report.inside.log));
+        assert!(problem.contains("Invalid access token. (request id"), "{problem}");
+        let rest = "what else had to be asked: not known, for the credential was not taken any more";
+        repeated += report.all().iter().filter(|one| one.message == rest).count();
+        // Of what could not be asked, nothing is called good.
+        if asked < 6 {
+            report.lacks("runs", "good");
+        }
+    }
+    assert!(asked > 6 && repeated > 4, "{asked} questions, {repeated}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_policy_for_a_step_is_shown_where_the_token_of_another_issuer_is_meant() {
+    let sandbox = workspace();
+    let client = step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID);
+    let report = examine(&sandbox, &client.variable("DATABRICKS_OIDC_TOKEN_ENV", "MY_TOKEN")).await;
+    report.has("variables", "bad", "MY_TOKEN: not set, but `DATABRICKS_OIDC_TOKEN_ENV` names it");
+    report.lacks("policy", "told");
+    // The step's own may be named, too.
+    let client = step(&sandbox).variable("DATABRICKS_CLIENT_ID", ID);
+    let report = examine(&sandbox, &client.variable("DATABRICKS_OIDC_TOKEN_ENV", "BITBUCKET_STEP_OIDC_TOKEN")).await;
+    report.has("policy", "told", "Recommended: a policy for this deployment environment");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_called_a_variable_an_identity_token_is_told() {
+    let sandbox = workspace();
+    let report = examine(&sandbox, &by_token(&sandbox).variable("DATABRICKS_OIDC_TOKEN_ENV", "DATABRICKS_TOKEN")).await;
+    let part = "DATABRICKS_TOKEN: is not an identity token, which is a JWT (not shown), but `DATABRICKS_OIDC_TOKEN_ENV` names it";
+    report.has("variables", "bad", part);
+}

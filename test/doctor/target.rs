@@ -206,3 +206,32 @@ async fn a_target_that_is_there_and_cannot_be_seen_is_told_as_a_deploy_tells_it(
     let of_run = &deployed.outcome.problems[0];
     assert_eq!((&found.message, &found.hint), (&of_run.message, &of_run.hint));
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_deploy_makes_somebodys_home_folder() {
+    // An admin may write into the folder of all homes, and not make one there; others do not see those of others.
+    let [nobodys, anothers] = ["nobody@example.com", "ci@example.com"].map(|name| format!("/Workspace/Users/{name}"));
+    for (login, home) in [(by_token as fn(&Sandbox) -> Step, &nobodys), (keyless, &anothers), (keyless, &nobodys)] {
+        let sandbox = workspace();
+        trust(&sandbox);
+        let step = login(&sandbox).variable("WORKSPACE_PATH", format!("{home}/deep/etl"));
+        let report = examine(&sandbox, &step).await;
+        let part = format!("{home}: this home folder is not there, or this identity may not see it");
+        let found = report.has("target", "bad", &part);
+        // To give rights on all homes is no remedy.
+        assert!(!found.hint.as_deref().unwrap().contains("one above it"), "{found:?}");
+        assert_eq!(report.bad().len(), 1, "{}", report.inside.log);
+        assert!(!report.inside.log.contains("this identity may write to"), "{}", report.inside.log);
+        let deployed = step.variable("ACTION", "deploy").variable("RUN", "").inside(&sandbox).await;
+        assert_ne!(deployed.exit.code(), 0, "{}", deployed.log);
+    }
+    // One's own may come when it is needed: nobody has told.
+    let sandbox = workspace();
+    trust(&sandbox);
+    let gone = Canned::error(404, "RESOURCE_DOES_NOT_EXIST", "Path doesn't exist.");
+    sandbox.fault(Fault::times(On::get("/api/2.0/workspace/get-status"), 3, Trouble::Answer(Moment::Before, gone)));
+    let step = keyless(&sandbox).variable("WORKSPACE_PATH", format!("/Workspace/Users/{ID}/etl/new"));
+    let report = examine(&sandbox, &step).await;
+    report.has("target", "unknown", &format!("whether /Workspace/Users/{ID} can be made"));
+    assert!(report.bad().is_empty(), "{}", report.inside.log);
+}

@@ -64,7 +64,11 @@ pub(super) fn from_variable(reader: &mut Reader<'_>, sources: Sources<'_>) -> Re
         None => (own.variable.name.to_owned(), required(reader, own, |text, _| Ok(Secret::new(text.trim())))?),
     };
     if Claims::read(&token).is_none() {
-        return told(reader, &place, not_a_token("hand over the token as its issuer made it: three parts with dots"));
+        let mut problem = not_a_token("hand over the token as its issuer made it: three parts with dots");
+        if place != own.variable.name {
+            problem.message.push_str(", but `DATABRICKS_OIDC_TOKEN_ENV` names it");
+        }
+        return told(reader, &place, problem);
     }
     Ok(Login::IdToken { client_id: id?, token: IdToken::Variable { name: place, token } })
 }
