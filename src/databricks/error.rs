@@ -198,6 +198,7 @@ impl Error {
                     | Meaning::TypeMismatch { .. }
                     | Meaning::TooLarge
                     | Meaning::NotEmpty
+                    | Meaning::Protected
                     | Meaning::Malformed
                     | Meaning::Other
             ),

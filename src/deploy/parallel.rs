@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::order;
 use crate::problem::{Code, Problem};
 use crate::stop::Stop;
-use crate::target::may_not_write;
+use crate::target::{home_of, may_not_write, no_home};
 use crate::text;
 use std::future::Future;
 use std::time::Duration;
@@ -69,11 +69,13 @@ where
     if failures.is_empty() { Ok(()) } else { Err(stop(failures, waiting.count() + behind)) }
 }
 
-fn problem(error: &Error) -> Problem {
+/// What kept the object at `path` from being sent.
+fn problem(path: &str, error: &Error) -> Problem {
     let problem = error.problem();
-    match error.meaning() {
-        Some(Meaning::PermissionDenied) => may_not_write(Some(&problem.message)),
-        _ => problem,
+    match (error.meaning(), home_of(path)) {
+        (Some(Meaning::Protected), Some(home)) => no_home(home, Some(&problem.message)),
+        (Some(Meaning::PermissionDenied), _) => may_not_write(Some(&problem.message)).at(path),
+        _ => problem.at(path),
     }
 }
 
@@ -83,8 +85,7 @@ pub(super) fn stop(mut failures: Vec<(String, Error)>, not_done: usize) -> Stop 
     order::by_text(&mut failures, |(path, _)| path);
     let exit = if failures.iter().any(|(_, error)| error.is_about_identity()) { Exit::Identity } else { Exit::Deploy };
     let folded = failures.len().saturating_sub(SHOWN);
-    let mut problems: Vec<Problem> =
-        failures.iter().take(SHOWN).map(|(path, error)| problem(error).at(path.clone())).collect();
+    let mut problems: Vec<Problem> = failures.iter().take(SHOWN).map(|(path, error)| problem(path, error)).collect();
     if folded > 0 {
         problems
             .push(Problem::new(Code::DeployUnfinished, format!("… and {} failed", text::count(folded, "more object"))));

@@ -9,16 +9,13 @@ use crate::databricks::error::{Error, Meaning};
 use crate::databricks::objects::Object;
 use crate::event::Event;
 use crate::finding::{Finding, Group};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::settings::WorkspacePath;
 use crate::state::{Accepted, DeployedBy, Lock};
-use crate::target::{Target, may_not_write, owner};
+use crate::target::{HOMES, Target, home_of, may_not_write, no_home, owner};
 use crate::text;
 
 const GROUP: Group = Group::Target;
-
-/// What holds the home folders of all users.
-const HOMES: &str = "/Workspace/Users";
 
 /// The target's folder, as far as it is known.
 pub(super) struct Root {
@@ -123,23 +120,17 @@ async fn missing(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) -> 
     None
 }
 
-/// A home folder that cannot be seen: no deploy can make it, whatever its rights on the folder of all homes.
+/// Where a home folder cannot be seen.
 fn home(guest: &Guest, path: &WorkspacePath, chart: &mut Chart<'_>) {
-    let below = path.as_str().strip_prefix(HOMES).unwrap_or_default();
-    let name = below.split('/').nth(1).unwrap_or_default();
-    let home = format!("{HOMES}/{name}");
+    let home = home_of(path.as_str()).unwrap_or(HOMES);
     // Whether a home of our own is made when it is first needed, nobody has told.
-    if name == guest.me.user_name {
+    if home.rsplit('/').next() == Some(&guest.me.user_name) {
         let message =
             format!("whether {home} can be made: only Databricks makes a home folder, and this one is not there");
         let hint = "if the deploy fails, name a folder below `/Workspace/Shared` in `WORKSPACE_PATH`";
         return chart.add(Finding::unknown(GROUP, message).hint(hint));
     }
-    let message =
-        "this home folder is not there, or this identity may not see it; only Databricks makes one, with its user";
-    let hint = "check the name in `WORKSPACE_PATH`; if it is right, its user gives the identity CAN_MANAGE on the folder that is \
-                meant, or a folder below `/Workspace/Shared` takes its place";
-    chart.bad(GROUP, Problem::new(Code::NotFound, message).at(home).hint(hint));
+    chart.bad(GROUP, no_home(home, None));
 }
 
 /// Whether we may write into a folder that is there.

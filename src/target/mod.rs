@@ -13,7 +13,7 @@ pub(crate) use listing::all as list_all;
 use records::ReadState;
 pub(crate) use records::records as list_records;
 pub use records::{Holder, Records};
-pub use rights::{may_not_read, may_not_write};
+pub use rights::{HOMES, home_of, may_not_read, may_not_write, no_home};
 
 use crate::databricks::Workspace;
 use crate::databricks::error::{Error, Meaning};

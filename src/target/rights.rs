@@ -16,6 +16,26 @@ pub fn may_not_read(said: Option<&str>) -> Problem {
     denied("this identity may not read this", said)
 }
 
+/// What holds the home folders of all users.
+pub const HOMES: &str = "/Workspace/Users";
+
+/// The home folder that a path is or lies in.
+pub fn home_of(path: &str) -> Option<&str> {
+    let name = path.strip_prefix(HOMES)?.strip_prefix('/')?.split('/').next().filter(|name| !name.is_empty())?;
+    path.get(..HOMES.len() + 1 + name.len())
+}
+
+/// The home folder at `home` cannot be seen, and no deploy can make it, whatever its rights on the folder of all homes.
+pub fn no_home(home: &str, said: Option<&str>) -> Problem {
+    let what =
+        "this home folder is not there, or this identity may not see it; only Databricks makes one, with its user";
+    let message = said.map_or_else(|| what.to_owned(), |said| format!("{what}: {said}"));
+    Problem::new(Code::NotFound, message).at(home).hint(
+        "check the name in `WORKSPACE_PATH`; if it is right, its user gives the identity CAN_MANAGE on the folder that is meant, or \
+         a folder below `/Workspace/Shared` takes its place",
+    )
+}
+
 fn denied(what: &str, said: Option<&str>) -> Problem {
     let message = said.map_or_else(|| what.to_owned(), |said| format!("{what}: {said}"));
     Problem::new(Code::PermissionDenied, message).hint(GIVE)

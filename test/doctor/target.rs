@@ -223,7 +223,12 @@ async fn no_deploy_makes_somebodys_home_folder() {
         assert_eq!(report.bad().len(), 1, "{}", report.inside.log);
         assert!(!report.inside.log.contains("this identity may write to"), "{}", report.inside.log);
         let deployed = step.variable("ACTION", "deploy").variable("RUN", "").inside(&sandbox).await;
-        assert_ne!(deployed.exit.code(), 0, "{}", deployed.log);
+        assert_eq!(deployed.exit.code(), 3, "{}", deployed.log);
+        if login == by_token as fn(&Sandbox) -> Step {
+            let of_run = &deployed.outcome.problems[0];
+            assert!(of_run.message.starts_with(&format!("{}: ", found.message)), "{of_run:?}");
+            assert_eq!((of_run.place.as_deref(), &of_run.hint), (Some(home.as_str()), &found.hint));
+        }
     }
     // One's own may come when it is needed: nobody has told.
     let sandbox = workspace();

@@ -33,6 +33,8 @@ pub enum Meaning {
     TooLarge,
     /// A folder that should be deleted holds something.
     NotEmpty,
+    /// Only the platform itself does this in that place: it makes a home folder with its user, say.
+    Protected,
     /// Too many requests.
     RateLimited,
     /// A passing trouble.
@@ -175,6 +177,7 @@ fn by_code(error: &ApiError) -> Option<Meaning> {
         "RESOURCE_DOES_NOT_EXIST" | "NOT_FOUND" | "SCIM_404" => Meaning::NotFound,
         "ALREADY_EXISTS" | "RESOURCE_ALREADY_EXISTS" | "SCIM_409" => Meaning::AlreadyExists,
         "DIRECTORY_NOT_EMPTY" => Meaning::NotEmpty,
+        "DIRECTORY_PROTECTED" => Meaning::Protected,
         "PERMISSION_DENIED" => Meaning::PermissionDenied,
         "UNAUTHENTICATED" | "401" => Meaning::Unauthenticated,
         // The front door answers every refused credential so, and a lacking permission with PERMISSION_DENIED.

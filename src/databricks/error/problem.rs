@@ -60,6 +60,9 @@ fn advice(error: &ApiError) -> (Code, String) {
         }
         Meaning::TooLarge => (Code::UnexpectedAnswer, "make it smaller, or leave it out of the deploy"),
         Meaning::NotEmpty => (Code::UnexpectedAnswer, "delete or move what is in the folder, or leave the folder"),
+        Meaning::Protected => {
+            (Code::UnexpectedAnswer, "only Databricks itself makes and deletes folders there: choose another folder")
+        }
         Meaning::RateLimited => (
             Code::RateLimited,
             "other work may be using up the workspace's rate limit: run again later, or run fewer pipelines at once",

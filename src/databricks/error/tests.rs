@@ -91,6 +91,8 @@ fn every_shape_is_read_and_understood() {
             Some("MAX_NOTEBOOK_SIZE_EXCEEDED"), "no", TooLarge, Fail),
         (delete, 400, r#"{"error_code":"DIRECTORY_NOT_EMPTY","message":"Folder (/x) is not empty"}"#,
             Some("DIRECTORY_NOT_EMPTY"), "Folder (/x) is not empty", NotEmpty, Fail),
+        (delete, 400, r#"{"error_code":"DIRECTORY_PROTECTED","message":"Folder Users is protected"}"#,
+            Some("DIRECTORY_PROTECTED"), "Folder Users is protected", Protected, Fail),
         // Permissions
         (import, 403, r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#, Some("PERMISSION_DENIED"), "no", PermissionDenied, Fail),
         (import, 403, r#"{"error_code":403,"message":"Source IP address: 1.2.3.4 is blocked by Databricks IP ACL for workspace: 5"}"#,
