@@ -3,7 +3,6 @@
 use super::*;
 use tokio::sync::oneshot;
 
-/// Every end that the process sees leaves no lock.
 #[tokio::test(start_paused = true)]
 async fn the_lock_is_released_on_every_exit() {
     // Each fault ends the deploy at another place under the lock.
