@@ -198,6 +198,11 @@ fn refusal(status: u16, echo: &str) -> Trouble {
     Trouble::Answer(Moment::Before, Canned::error(status, "PERMISSION_DENIED", echo))
 }
 
+fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(future)
+}
+
 #[test]
 fn no_secret_leaves_through_any_exit_code() {
     for way in [Way::Pat, Way::OauthM2m, Way::Keyless] {
@@ -261,9 +266,16 @@ fn no_secret_leaves_through_any_exit_code() {
             let step = prepare(&world, world.step());
             // One scene sets the host itself.
             let host = step.variables().get("DATABRICKS_HOST").cloned().unwrap_or_else(|| running.url());
-            let ended = step.process(&[("DATABRICKS_HOST", &host)]);
-            assert_eq!(ended.code, code, "{scene}: {}", ended.log);
-            world.assert_silent(scene, &step, &ended.log);
+            let (ended, log) = if scene == "no time" {
+                // In paused time: on a slow machine it would be over before anything runs.
+                let ended = in_paused_time(step.inside(&world.sandbox));
+                (i32::from(ended.exit.code()), ended.log)
+            } else {
+                let ended = step.process(&[("DATABRICKS_HOST", &host)]);
+                (ended.code, ended.log)
+            };
+            assert_eq!(ended, code, "{scene}: {log}");
+            world.assert_silent(scene, &step, &log);
         }
     }
 }

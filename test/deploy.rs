@@ -68,9 +68,10 @@ fn the_cost_is_one_request_an_object_and_one_a_deepest_folder() {
     // Who am I; the state, the records and the root before; the records' folder, the lock, a look at records and root
     // and the journal; a look at each folder that was sent to; the state, and journal and lock deleted.
     assert_eq!(requests, 200 + 10 + 10 + 12, "200 imports, 10 folders made and looked at, and 12");
-    // Connections are kept. At most 28 are in use at once; while one of those is still being made, its request may take
-    // another that has become free, so that a busy machine makes some more.
-    assert!(running.sandbox().connections() <= 2 * 28, "{} connections", running.sandbox().connections());
+    // Connections are kept. How many there are is chance: while one is still being made, its request may take another that
+    // has become free.
+    let connections = running.sandbox().connections();
+    assert!(connections < requests as u64 / 2, "{connections} connections for {requests} requests");
 }
 
 #[test]

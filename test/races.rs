@@ -113,6 +113,24 @@ async fn a_lock_that_was_renewed_since_it_was_asked_for_is_not_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lock_that_was_renewed_since_it_was_asked_for_is_seen_to_live_where_the_service_tells_no_time() {
+    let sandbox = Sandbox::new();
+    sandbox.tell_date(false);
+    other_lock(&sandbox, "lock-7.json", 120);
+    let renewing = renewed(&sandbox, 2, Duration::from_secs(105));
+    let began = Instant::now();
+    let late = begin(&sandbox, build(&sandbox, 2, &[("a.txt", "2")]), 2);
+    sleep(Duration::from_secs(100)).await;
+    // It is asked for before it is renewed, and the answer comes when it has looked the same for longer than a lease.
+    let trouble = Trouble::Delay(Moment::After, Duration::from_secs(50));
+    sandbox.fault(Fault::once(On::get("/api/2.0/workspace/export"), trouble));
+    let late = late.await.unwrap();
+    assert_eq!(late.exit, Exit::Done, "{}", late.log);
+    assert!(began.elapsed().as_secs() >= 210, "{:?} {}", began.elapsed(), late.log);
+    renewing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_others_changed_while_a_build_looked_on_is_looked_at_again() {
     let refused = || Trouble::Answer(Moment::Before, Canned::error(403, "PERMISSION_DENIED", "Not this one."));
     let before = [("a/kept.txt", "1"), ("b/two.txt", "1"), ("a/one.txt", "1"), ("a/three.txt", "1")];
@@ -137,6 +155,38 @@ async fn what_others_changed_while_a_build_looked_on_is_looked_at_again() {
         assert_eq!(["a/one.txt", "a/three.txt"].iter().find(|path| gone(path)), None, "ends: {ends}: {}", late.log);
         assert_eq!(&below(&sandbox)["b/two.txt"].bytes[..], b"3\n");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_root_that_is_older_than_the_state_beside_it_is_looked_at_again() {
+    let sandbox = Sandbox::new();
+    deploy(&sandbox, 1, &[("a.txt", "1")]).await;
+    // What lies in the root is asked for before another build comes, and what the state says after it has ended.
+    slow_lists(&sandbox, 1, 1, Duration::from_secs(50));
+    let late = Trouble::Delay(Moment::Before, Duration::from_secs(40));
+    sandbox.fault(Fault::once(On::get("/api/2.0/workspace/export"), late));
+    let late = begin(&sandbox, build(&sandbox, 3, &[("a.txt", "3")]), 3);
+    sleep(Duration::from_secs(10)).await;
+    deploy(&sandbox, 2, &[("a.txt", "1"), ("b.txt", "2")]).await;
+    let late = late.await.unwrap();
+    assert_eq!(late.exit, Exit::Done, "{}", late.log);
+    let names: Vec<String> = below(&sandbox).into_keys().filter(|path| !path.starts_with('.')).collect();
+    assert_eq!(names, ["a.txt"], "{}", late.log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_deploy_that_was_not_seen_is_looked_at_again() {
+    let sandbox = Sandbox::new();
+    // The root looks the same before and after it.
+    sandbox.put_file(&format!("{TARGET}/a/theirs.txt"), "theirs\n");
+    slow_lists(&sandbox, 2, 1, Duration::from_secs(50));
+    let late = begin(&sandbox, build(&sandbox, 3, &[("a/one.txt", "3")]), 3);
+    sleep(Duration::from_secs(10)).await;
+    deploy(&sandbox, 2, &[("a/two.txt", "2")]).await;
+    let late = late.await.unwrap();
+    assert_eq!(late.exit, Exit::Done, "{}", late.log);
+    let names: Vec<String> = below(&sandbox).into_keys().filter(|path| !path.starts_with('.')).collect();
+    assert_eq!(names, ["a", "a/one.txt", "a/theirs.txt"], "{}", late.log);
 }
 
 #[tokio::test(start_paused = true)]

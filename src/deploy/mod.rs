@@ -59,7 +59,7 @@ pub struct Copies {
     pub local: PathBuf,
     /// Takes secrets out of the copies beside the outputs: what is published must hold none.
     pub redactor: Redactor,
-    /// The recorded objects that are Jupyter notebooks.
+    /// What is a Jupyter notebook, by its record or by the local file in its place.
     pub jupyter: BTreeSet<RelativePath>,
 }
 

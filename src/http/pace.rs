@@ -17,10 +17,10 @@ const SAVED: Duration = Duration::from_secs(1);
 /// The least that is left of the pace after one 429: a measurement may have met somebody else's burst.
 const STEP: f64 = 0.7;
 
-/// How long without a 429 before a faster pace is tried: the limit may have been somebody else's doing.
+/// How long without a 429 before the pace grows faster: the limit may have been somebody else's doing.
 const CALM: Duration = Duration::from_secs(5);
 
-/// How much faster the pace grows with each request that had to wait for its moment. Requests a second. Where 429s come
+/// How much the pace grows with each request that had to wait for its moment. Requests a second. Where 429s come
 /// too often to ever be calm, each of them costs a little, and this gives it back.
 const GROWTH: f64 = 0.002;
 

@@ -56,7 +56,7 @@ pub struct State {
     pub others: BTreeMap<String, Kept>,
 }
 
-/// Who deployed, as far as it was known; for people and audits only, nothing is decided by it.
+/// Who deployed, as far as it was known; for people and audits. All that is decided by it is whose build is the newer one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct DeployedBy {
     /// The version of the pipe.

@@ -1,7 +1,9 @@
 //! What a fence does to requests: none is sent while it is closed, and none stays under way.
 
 use super::script::*;
-use databricks_deploy::http::{Call, Cause, Client, Failure, Fence, Method, Repeat, Wire, WireError};
+use databricks_deploy::http::{
+    Authorize, Call, Cause, Client, Failure, Fence, Method, Repeat, Signing, Wire, WireError,
+};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -95,6 +97,44 @@ async fn the_time_of_what_was_broken_off_is_no_impatience() {
         fence.move_to(Instant::now() + 400 * SECOND);
     }
     assert_eq!(sending.await.unwrap().unwrap().attempts, 3);
+}
+
+/// Takes so long to sign the first request.
+struct Slow {
+    first: Duration,
+    signed: AtomicBool,
+}
+
+impl Authorize for Slow {
+    fn sign(&self) -> Signing<'_> {
+        Box::pin(async move {
+            if !self.signed.swap(true, SeqCst) {
+                sleep(self.first).await;
+            }
+            Ok(reqwest::header::HeaderMap::new())
+        })
+    }
+
+    fn refused(&self, _: &reqwest::header::HeaderMap) -> bool {
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_before_the_fence_closed_is_no_uncertain_end() {
+    for repeat in REPEATS {
+        let script = Script::new(|_| status(200));
+        let fence = Fence::until(Instant::now() + 110 * SECOND);
+        let signer = Slow { first: 120 * SECOND, signed: AtomicBool::new(false) };
+        let client = Client::new(options(), script.clone(), Arc::new(signer)).within(fence.clone());
+        let sending = tokio::spawn(async move { client.send(&call(repeat), classify).await });
+        sleep(150 * SECOND).await;
+        assert_eq!(script.count(), 0);
+        fence.move_to(Instant::now() + 110 * SECOND);
+        let end = sending.await.unwrap();
+        assert_eq!(end.map(|answer| answer.attempts).map_err(|failure| failure.to_string()), Ok(1));
+        assert_eq!(script.count(), 1);
+    }
 }
 
 /// Sends nothing before it is told that there is a connection.

@@ -53,3 +53,29 @@ async fn an_answer_that_is_lost_while_another_one_was_quicker_is_no_lock() {
     assert_eq!(at_most_one_writer(&sandbox), Ok(()));
     assert_holds(&sandbox, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_of_our_number_that_came_while_its_creation_took_too_long_is_not_written_over() {
+    let sandbox = Sandbox::new();
+    let busy = Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.").retry_after(50);
+    sandbox.fault(Fault::times(On::post(IMPORT), 2, Trouble::Answer(Moment::Before, busy)));
+    // It is there in time, and the answer that says so comes when its lease is over.
+    let late = Trouble::Delay(Moment::After, Duration::from_secs(30));
+    sandbox.fault(Fault { on: On::post(IMPORT), skip: 2, times: Some(1), trouble: late });
+    let first = begin(&sandbox, commit(&sandbox, 1), 1);
+    while !records(&sandbox).contains(&"lock-1.json".to_owned()) {
+        sleep(Duration::from_secs(1)).await;
+    }
+    // Meanwhile everything was taken away, numbers have begun anew, and somebody else has this one.
+    let (file, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    other["step"] = serde_json::json!({});
+    other["expires_at"] = (other["expires_at"].as_u64().unwrap() + 600).into();
+    sandbox.put_file(&format!("{TARGET}/{file}"), other.to_string());
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(lock(&sandbox), (file.clone(), other));
+    sandbox.remove(&format!("{TARGET}/{file}"));
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert_holds(&sandbox, 1);
+}

@@ -267,3 +267,49 @@ async fn a_lease_is_told_in_full_where_every_answer_comes_late() {
     sandbox.clear_faults();
     assert_eq!(first.await.unwrap().exit, Exit::Done);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_begins_when_its_renewal_is_sent_however_late_the_answer_comes() {
+    let sandbox = Sandbox::new();
+    slow_uploads(&sandbox, Duration::from_secs(150));
+    // The renewal is sent at 30 s.
+    let late = Trouble::Delay(Moment::After, Duration::from_secs(25));
+    sandbox.fault(Fault { on: On::post(IMPORT), skip: 3, times: Some(1), trouble: late });
+    let first = begin(&sandbox, large_commit(&sandbox, 1), 1);
+    sleep(Duration::from_secs(35)).await;
+    assert_eq!(lock(&sandbox).1["writes"], 2);
+    // There is no other one.
+    sandbox.fault(Fault::always(On::get(LIST), Trouble::Drop(Moment::Before)));
+    sleep(Duration::from_secs(125)).await;
+    assert_eq!(uploads(&sandbox), [None], "the lease ended at 150 s");
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert_eq!(uploads(&sandbox), [None, Some(200)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_passed_over_is_not_deleted_when_the_one_above_it_does_not_hold_any_longer() {
+    let sandbox = Sandbox::new();
+    let first = stalled(&sandbox, Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(200)).await;
+    let (file, mut other) = lock(&sandbox);
+    other["nonce"] = "somebody else".into();
+    other["step"] = serde_json::json!({});
+    sandbox.clear_faults();
+    // The lock is regained, and the one that we had before stays as yet.
+    sandbox.fault(Fault::always(On::post(DELETE), Trouble::Drop(Moment::Before)));
+    while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
+        sleep(Duration::from_secs(1)).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    sandbox.fault(Fault::always(On::get(LIST), Trouble::Drop(Moment::Before)));
+    sleep(Duration::from_secs(130)).await;
+    // Its lease has ended, too. Everything was taken away, and numbers have begun anew.
+    sandbox.remove(&format!("{TARGET}/.databricks-deploy/lock-2.json"));
+    sandbox.put_file(&format!("{TARGET}/{file}"), other.to_string());
+    sandbox.clear_faults();
+    let first = first.await.unwrap();
+    assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
+    assert_eq!(lock(&sandbox), (file, other));
+}

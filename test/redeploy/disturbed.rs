@@ -99,6 +99,27 @@ async fn a_lost_answer_is_a_success_only_where_the_content_proves_it() {
     }
 }
 
+/// An upload over what is there may lose a race against itself, again and again.
+#[tokio::test(start_paused = true)]
+async fn that_an_upload_exists_already_is_a_success_only_where_the_content_proves_it() {
+    for (moment, exit) in [(Moment::Before, Exit::Deploy), (Moment::After, Exit::Done)] {
+        let sandbox = deployed().await;
+        let exists = Canned::error(409, "ALREADY_EXISTS", "Node with name orders already exists.");
+        let trouble = Trouble::Answer(moment, exists);
+        // As often as it is tried.
+        sandbox.fault(Fault { on: On::post(IMPORT), skip: BEFORE, times: Some(5), trouble });
+        let step = fresh(&sandbox).file("notebooks/ingest/orders.py", "# Databricks notebook source\nprint('other')\n");
+        let ended = step.inside_with(&sandbox, 8).await;
+        assert_eq!(ended.exit, exit, "{moment:?}: {}", ended.log);
+        let problems: Vec<Code> = ended.outcome.problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(problems, if exit == Exit::Done { vec![] } else { vec![Code::UnexpectedAnswer] }, "{}", ended.log);
+        sandbox.clear_faults();
+        assert_eq!(step.inside_with(&sandbox, 9).await.exit, Exit::Done);
+        assert!(below(&sandbox)["ingest/orders"].bytes.ends_with(b"print('other')\n"));
+        assert_settled(&sandbox, &step).await;
+    }
+}
+
 /// A target in which somebody edited two objects that [`changed`] changes, one that it deletes and one that it replaces.
 async fn edited() -> Sandbox {
     let sandbox = Sandbox::new();
