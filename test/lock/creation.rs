@@ -55,6 +55,21 @@ async fn an_answer_that_is_lost_while_another_one_was_quicker_is_no_lock() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_target_that_is_destroyed_before_the_lock_is_created_is_deployed_anew() {
+    let sandbox = Sandbox::new();
+    assert_eq!(commit(&sandbox, 1).inside_with(&sandbox, 1).await.exit, Exit::Done);
+    sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Delay(Moment::Before, Duration::from_secs(20))));
+    let second = begin(&sandbox, commit(&sandbox, 2), 2);
+    sleep(Duration::from_secs(5)).await;
+    let ended = commit(&sandbox, 3).variable("ACTION", "destroy").inside_with(&sandbox, 3).await;
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
+    assert_eq!(below(&sandbox), BTreeMap::new());
+    let second = second.await.unwrap();
+    assert_eq!(second.exit, Exit::Done, "{}", second.log);
+    assert_holds(&sandbox, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lock_of_our_number_that_came_while_its_creation_took_too_long_is_not_written_over() {
     let sandbox = Sandbox::new();
     let busy = Canned::error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.").retry_after(50);

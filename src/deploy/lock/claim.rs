@@ -122,12 +122,11 @@ impl Claim<'_> {
 
     /// Creates the next generation; `None` where another one was quicker.
     async fn create(&self, records: &Records, highest: u64, observed: &Observed) -> Result<Option<Taken>, Stop> {
-        // A number that no deploy has reached says nothing.
-        let serial = observed.state.as_ref().map(|state| state.serial).filter(|serial| *serial < Lock::LAST);
+        let serial = observed.state.as_ref().map_or(0, |state| state.serial);
         // Beyond every generation that was seen, also of those that have been released: a deletion that was sent twice and
         // arrives late finds no lock of ours. And beyond every one that has written the state: what a process that was
         // passed over writes late is lower than whoever holds the lock then.
-        let generation = highest.max(serial.unwrap_or_default()).saturating_add(1);
+        let generation = highest.max(serial).saturating_add(1);
         if generation > Lock::LAST {
             return Err(self.no_number_left(highest));
         }
