@@ -13,7 +13,7 @@ use databricks_sandbox::{Canned, Fault, Moment, On, Running, Sandbox, Trouble};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 const IMPORT: &str = "/api/2.0/workspace/import";
 const LIST: &str = "/api/2.0/workspace/list";

@@ -293,6 +293,39 @@ mod tests {
     }
 
     #[test]
+    fn no_measurement_makes_it_faster() {
+        let mut pace = Pace::new(30.0);
+        let now = Instant::now();
+        pace.emptied(now);
+        // What was under way at the 429 passes soon after it.
+        for _ in 0..28 {
+            pace.passed();
+        }
+        pace.emptied(now + Duration::from_millis(100));
+        assert!(rate(&pace) <= 30.0, "{}", rate(&pace));
+    }
+
+    #[test]
+    fn it_grows_only_where_somebody_had_to_wait() {
+        let mut pace = Pace::new(30.0);
+        let start = Instant::now();
+        pace.emptied(start);
+        let learnt = rate(&pace);
+        for second in 1..100 {
+            let now = start + Duration::from_secs(second);
+            let (number, moment) = pace.take(now);
+            assert_eq!(moment, now);
+            pace.went(number, moment);
+            pace.passed();
+        }
+        assert_eq!(rate(&pace), learnt);
+        // Two at once are more than it allows.
+        let now = start + Duration::from_secs(100);
+        assert!(pace.take(now).1 == now && pace.take(now).1 > now);
+        assert!(rate(&pace) > learnt);
+    }
+
+    #[test]
     fn one_measurement_takes_no_more_than_a_part() {
         let mut pace = Pace::new(30.0);
         let mut now = Instant::now();

@@ -43,6 +43,8 @@ async fn a_build_that_names_no_target_is_examined_all_the_same() {
     let step = branch(&sandbox).without("BITBUCKET_BRANCH").variable("BITBUCKET_TAG", "v1").variable("TARGET", "eu");
     let report = examine(&sandbox, &step).await;
     report.has("builds", "told", "this is the build of the tag `v1`; it deploys to the target `eu`");
+    // Nobody knows what a `TARGET` that cannot be used was to say.
+    examine(&sandbox, &step.variable("TARGET", "a/b")).await.lacks("builds", "told");
 }
 
 #[tokio::test(start_paused = true)]

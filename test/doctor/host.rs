@@ -6,7 +6,7 @@ use crate::support::{InMemory, Log};
 use databricks_deploy::pipeline::Environment;
 use databricks_deploy::secrets::Redactor;
 use databricks_deploy::{Ports, run};
-use databricks_sandbox::{HostKind, Running};
+use databricks_sandbox::{Canned, Fault, HostKind, Moment, On, Running, Trouble};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +59,19 @@ fn a_host_that_cannot_be_reached_is_one_problem_and_not_ten() {
     assert!(ended.log.contains(rest), "{}", ended.log);
     let bad: Vec<&str> = ended.log.lines().filter(|line| line.starts_with('✖')).collect();
     assert_eq!(bad.len(), 3, "one problem, the count, the end: {bad:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_answer_is_trouble_that_does_not_pass_is_reached_all_the_same() {
+    let sandbox = workspace();
+    let answer = Canned::error(503, "TEMPORARILY_UNAVAILABLE", "Ordered by a test");
+    let on = On::get("/.well-known/databricks-config");
+    sandbox.fault(Fault::always(on, Trouble::Answer(Moment::Before, answer)));
+    let report = examine(&sandbox, &by_token(&sandbox)).await;
+    report.has("host", "good", "answers without a proxy");
+    report.has("host", "unknown", "what it serves: it does not tell (TEMPORARILY_UNAVAILABLE: Ordered by a test)");
+    report.has("log-in", "good", "`pat` lets in");
+    assert!(report.bad().is_empty(), "{}", report.inside.log);
 }
 
 #[test]

@@ -119,6 +119,49 @@ async fn one_429_stops_its_class_and_no_other_and_nobody_comes_back_in_a_bunch()
     assert_eq!(client.stats().throttled, 1);
 }
 
+/// When the requests of two calls arrive that are sent together; each is answered after so many milliseconds.
+async fn arrivals(plays: impl Fn(usize) -> (u64, u16) + Send + Sync + 'static) -> Vec<Duration> {
+    let script = Script::new(move |request| {
+        let (milliseconds, code) = plays(request);
+        Play::After(Duration::from_millis(milliseconds), Box::new(status(code)))
+    });
+    let client = client(&script);
+    let calls: JoinSet<_> = (0..2)
+        .map(|_| {
+            let client = client.clone();
+            async move { client.send(&of_class(Class::Runs), classify).await }
+        })
+        .collect();
+    assert!(calls.join_all().await.iter().all(Result::is_ok));
+    script.times()
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_429s_on_what_was_sent_together_are_one() {
+    let times = arrivals(|request| match request {
+        0 | 2 => (50, 429),
+        1 => (500, 429),
+        _ => (50, 200),
+    })
+    .await;
+    // Neither is the first pause longer for the one that came late, nor the second one as long as a third.
+    assert!(times.len() == 5 && times[2] >= SECOND && times[3] < SECOND + SECOND / 2, "{times:?}");
+    assert!(times[4] >= times[2] + 2 * SECOND && times[4] < times[2] + 3 * SECOND, "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_of_before_a_429_does_not_make_the_next_pause_shorter() {
+    let times = arrivals(|request| match request {
+        0 => (50, 429),
+        // It was sent before the gate was closed.
+        1 => (100, 200),
+        2 => (50, 429),
+        _ => (50, 200),
+    })
+    .await;
+    assert!(times.len() == 4 && times[3] >= times[2] + 2 * SECOND, "{times:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pause_beyond_the_patience_is_not_waited_for_by_anybody() {
     let script = Script::new(|_| with(429, "retry-after", "4000000000000"));

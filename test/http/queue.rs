@@ -109,6 +109,20 @@ async fn a_closed_gate_is_borne_by_each_as_long_as_he_wants() {
     assert_eq!(script.count(), 2 + 19);
 }
 
+#[tokio::test(start_paused = true)]
+async fn nobody_bears_what_was_closed_before_he_came() {
+    let script = refusing(|request| matches!(request, 0 | 2), "30");
+    let client = client(&script);
+    client.send(&numbered(Class::Runs, 0), classify).await.unwrap();
+    let mut second = start(&client, std::iter::once(numbered(Class::Runs, 1)));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(script.count(), 3, "the gate is closed again");
+    // One closing is within the patience, two are not.
+    let call = Call { patience: Some(50 * SECOND), ..numbered(Class::Runs, 2) };
+    client.send(&call, classify).await.unwrap();
+    second.join_next().await.unwrap().unwrap().unwrap();
+}
+
 /// Each closing is shorter than the patience; all together are not.
 #[tokio::test(start_paused = true)]
 async fn a_gate_that_closes_again_and_again_ends_the_patience_of_all_who_wait() {

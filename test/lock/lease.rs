@@ -289,6 +289,39 @@ async fn a_lease_begins_when_its_renewal_is_sent_however_late_the_answer_comes()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_that_is_regained_begins_when_the_new_lock_is_sent_however_late_the_answer_comes() {
+    let seconds = Duration::from_secs;
+    let sandbox = Sandbox::new();
+    slow_uploads(&sandbox, seconds(150));
+    let first = begin(&sandbox, large_commit(&sandbox, 1), 1);
+    sleep(seconds(1)).await;
+    let no_renewal = || Fault::always(On::get(LIST), Trouble::Drop(Moment::Before));
+    sandbox.fault(no_renewal());
+    sleep(seconds(125)).await;
+    assert_eq!(uploads(&sandbox), [None], "the lease has ended");
+    sandbox.clear_faults();
+    sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Delay(Moment::After, seconds(25))));
+    let late = Trouble::Delay(Moment::Before, seconds(100));
+    sandbox.fault(Fault { on: On::post(IMPORT), skip: 1, times: Some(1), trouble: late });
+    let sent = async {
+        while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
+            sleep(seconds(1)).await;
+        }
+    };
+    timeout(seconds(60), sent).await.expect("the lock is made anew");
+    sleep(seconds(27)).await;
+    assert_eq!(uploads(&sandbox), [None, None], "it is regained, and the upload goes on");
+    sandbox.fault(no_renewal());
+    // The upload would arrive 125 s after the lock was sent, and less than 110 s after its answer.
+    sleep(seconds(100)).await;
+    assert_eq!(uploads(&sandbox), [None, None]);
+    sandbox.clear_faults();
+    let first = timeout(seconds(600), first).await.expect("it ends").unwrap();
+    assert_eq!(first.exit, Exit::Done, "{}", first.log);
+    assert_eq!(uploads(&sandbox), [None, None, Some(200)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lock_that_was_passed_over_is_not_deleted_when_the_one_above_it_does_not_hold_any_longer() {
     let sandbox = Sandbox::new();
     let first = stalled(&sandbox, Duration::from_secs(1)).await;
