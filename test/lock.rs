@@ -74,6 +74,24 @@ fn records(sandbox: &Sandbox) -> Vec<String> {
     objects.filter_map(|path| path.strip_prefix(".databricks-deploy/").map(str::to_owned)).collect()
 }
 
+/// Waits for a record to be there, so many seconds at most.
+async fn made(sandbox: &Sandbox, name: &str, seconds: u64) {
+    let there = async {
+        while !records(sandbox).iter().any(|record| record == name) {
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(seconds), there).await.unwrap_or_else(|_| panic!("{name} is never made"));
+}
+
+/// The lock that is there, as a step of another pipeline would have written it.
+fn lock_of_somebody_else(sandbox: &Sandbox) -> (String, serde_json::Value) {
+    let (file, mut lock) = lock(sandbox);
+    lock["nonce"] = "somebody else".into();
+    lock["step"] = serde_json::json!({});
+    (file, lock)
+}
+
 fn lock(sandbox: &Sandbox) -> (String, serde_json::Value) {
     let locks: Vec<_> = below(sandbox)
         .into_iter()

@@ -2,7 +2,7 @@
 
 use super::choices::Spelled;
 use super::custody::is_public;
-use super::echo::Echo;
+use super::echo::{Echo, escape};
 use super::parse::{self, unresolved, unresolved_problem};
 use super::raw::Raw;
 use super::variables::{Given, Kind, Split};
@@ -130,7 +130,7 @@ impl<'s> Reader<'s> {
             }
             let error = GlobBuilder::new(item).literal_separator(true).build().err()?;
             // It quotes characters of the pattern as they are.
-            let why = super::echo::escape(&error.kind().to_string());
+            let why = escape(&error.kind().to_string());
             let message = format!("item {number}, {}, is not a pattern: {why}", echo.show(item));
             let hint = "patterns are those of `.gitignore`: `*`, `**`, `?`, `[a-z]`, `{a,b}`";
             Some(Problem::new(Code::InvalidValue, message).hint(hint))

@@ -29,14 +29,16 @@ pub fn home_of(path: &str) -> Option<&str> {
 pub fn no_home(home: &str, said: Option<&str>) -> Problem {
     let what =
         "this home folder is not there, or this identity may not see it; only Databricks makes one, with its user";
-    let message = said.map_or_else(|| what.to_owned(), |said| format!("{what}: {said}"));
-    Problem::new(Code::NotFound, message).at(home).hint(
+    Problem::new(Code::NotFound, with_words(what, said)).at(home).hint(
         "check the name in `WORKSPACE_PATH`; if it is right, its user gives the identity CAN_MANAGE on the folder that is meant, or \
          a folder below `/Workspace/Shared` takes its place",
     )
 }
 
 fn denied(what: &str, said: Option<&str>) -> Problem {
-    let message = said.map_or_else(|| what.to_owned(), |said| format!("{what}: {said}"));
-    Problem::new(Code::PermissionDenied, message).hint(GIVE)
+    Problem::new(Code::PermissionDenied, with_words(what, said)).hint(GIVE)
+}
+
+fn with_words(what: &str, said: Option<&str>) -> String {
+    said.map_or_else(|| what.to_owned(), |said| format!("{what}: {said}"))
 }

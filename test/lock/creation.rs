@@ -78,13 +78,9 @@ async fn a_lock_of_our_number_that_came_while_its_creation_took_too_long_is_not_
     let late = Trouble::Delay(Moment::After, Duration::from_secs(30));
     sandbox.fault(Fault { on: On::post(IMPORT), skip: 2, times: Some(1), trouble: late });
     let first = begin(&sandbox, commit(&sandbox, 1), 1);
-    while !records(&sandbox).contains(&"lock-1.json".to_owned()) {
-        sleep(Duration::from_secs(1)).await;
-    }
+    made(&sandbox, "lock-1.json", 200).await;
     // Meanwhile everything was taken away, numbers have begun anew, and somebody else has this one.
-    let (file, mut other) = lock(&sandbox);
-    other["nonce"] = "somebody else".into();
-    other["step"] = serde_json::json!({});
+    let (file, mut other) = lock_of_somebody_else(&sandbox);
     other["expires_at"] = (other["expires_at"].as_u64().unwrap() + 600).into();
     sandbox.put_file(&format!("{TARGET}/{file}"), other.to_string());
     sleep(Duration::from_secs(40)).await;

@@ -80,9 +80,7 @@ async fn a_lock_that_is_regained_does_not_hold_where_another_came_meanwhile() {
     sandbox.clear_faults();
     // The next lock is created, and before its holder sees whether it holds there is a higher one.
     sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Delay(Moment::After, Duration::from_secs(20))));
-    while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
-        sleep(Duration::from_secs(1)).await;
-    }
+    made(&sandbox, "lock-2.json", 60).await;
     sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-9.json"), other.to_string());
     let first = first.await.unwrap();
     assert_eq!((first.exit, first.outcome.problems[0].code), (Exit::Conflict, Code::LockLost), "{}", first.log);
@@ -97,9 +95,7 @@ async fn a_holder_that_was_passed_over_sends_nothing_more_and_says_so() {
     sleep(Duration::from_secs(150)).await;
     let since = sandbox.requests().len();
     // Somebody else gets through: he takes the lock, as the file of the next generation.
-    let (_, mut other) = lock(&sandbox);
-    other["nonce"] = "somebody else".into();
-    other["step"] = serde_json::json!({});
+    let (_, other) = lock_of_somebody_else(&sandbox);
     sandbox.put_file(&format!("{TARGET}/.databricks-deploy/lock-2.json"), other.to_string());
     let before = twin(&sandbox);
     sandbox.clear_faults();
@@ -303,12 +299,7 @@ async fn a_lease_that_is_regained_begins_when_the_new_lock_is_sent_however_late_
     sandbox.fault(Fault::once(On::post(IMPORT), Trouble::Delay(Moment::After, seconds(25))));
     let late = Trouble::Delay(Moment::Before, seconds(100));
     sandbox.fault(Fault { on: On::post(IMPORT), skip: 1, times: Some(1), trouble: late });
-    let sent = async {
-        while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
-            sleep(seconds(1)).await;
-        }
-    };
-    timeout(seconds(60), sent).await.expect("the lock is made anew");
+    made(&sandbox, "lock-2.json", 60).await;
     sleep(seconds(27)).await;
     assert_eq!(uploads(&sandbox), [None, None], "it is regained, and the upload goes on");
     sandbox.fault(no_renewal());
@@ -326,15 +317,11 @@ async fn a_lock_that_was_passed_over_is_not_deleted_when_the_one_above_it_does_n
     let sandbox = Sandbox::new();
     let first = stalled(&sandbox, Duration::from_secs(1)).await;
     sleep(Duration::from_secs(200)).await;
-    let (file, mut other) = lock(&sandbox);
-    other["nonce"] = "somebody else".into();
-    other["step"] = serde_json::json!({});
+    let (file, other) = lock_of_somebody_else(&sandbox);
     sandbox.clear_faults();
     // The lock is regained, and the one that we had before stays as yet.
     sandbox.fault(Fault::always(On::post(DELETE), Trouble::Drop(Moment::Before)));
-    while !records(&sandbox).contains(&"lock-2.json".to_owned()) {
-        sleep(Duration::from_secs(1)).await;
-    }
+    made(&sandbox, "lock-2.json", 60).await;
     sleep(Duration::from_secs(1)).await;
     sandbox.fault(Fault::always(On::get(LIST), Trouble::Drop(Moment::Before)));
     sleep(Duration::from_secs(130)).await;

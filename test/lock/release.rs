@@ -1,6 +1,7 @@
 //! Every end that the process sees leaves no lock.
 
 use super::*;
+use databricks_sandbox::Recorded;
 use tokio::sync::oneshot;
 
 #[tokio::test(start_paused = true)]
@@ -237,6 +238,12 @@ async fn a_deletion_of_the_lock_that_did_not_arrive_is_sent_again() {
     assert_eq!(records(&sandbox), ["state.json"], "{}", ended.log);
 }
 
+/// All that was sent to write the first lock.
+fn writes(sandbox: &Sandbox) -> Vec<Recorded> {
+    let is_lock = |one: &Recorded| one.part("path").is_some_and(|path| path.ends_with("lock-1.json"));
+    sandbox.requests().into_iter().filter(is_lock).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_arrives_after_the_release_leaves_no_lock() {
     let sandbox = Sandbox::new();
@@ -248,11 +255,8 @@ async fn a_renewal_that_arrives_after_the_release_leaves_no_lock() {
     let ended = step.inside_until(&sandbox, 1, std::future::pending()).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
     sleep(Duration::from_secs(60)).await;
-    let writes = sandbox
-        .requests()
-        .into_iter()
-        .filter(|one| one.status == Some(200) && one.part("path").is_some_and(|path| path.ends_with("lock-1.json")));
-    assert_eq!(writes.count(), 2, "the renewal has arrived");
+    let arrived = writes(&sandbox).iter().filter(|one| one.status == Some(200)).count();
+    assert_eq!(arrived, 2, "the renewal has arrived");
     assert_eq!(records(&sandbox), ["state.json"], "{}", ended.log);
 }
 
@@ -266,11 +270,6 @@ async fn a_lock_whose_renewal_was_refused_is_released_all_the_same() {
     let step = empty_commit(&sandbox, 1).file("notebooks/only 1.txt", "mine\n");
     let ended = step.inside_with(&sandbox, 1).await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.log);
-    assert!(
-        sandbox
-            .requests()
-            .iter()
-            .any(|one| one.fault && one.part("path").is_some_and(|path| path.ends_with("lock-1.json")))
-    );
+    assert!(writes(&sandbox).iter().any(|one| one.fault));
     assert_eq!(records(&sandbox), ["state.json"], "{}", ended.log);
 }
